@@ -1,0 +1,131 @@
+"""What the compiler says to its user, and how it looks.
+
+A `Diagnostic` has a severity, a message and, where there is one, a span; `Diagnostics` collects them so that several
+errors can be reported in one run. The layout is the one that editors and bpftrace's users know. Nothing here decides
+where the text goes.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from .source import Source, Span, display
+
+
+class Severity(Enum):
+    ERROR = "ERROR"
+    WARNING = "WARNING"
+
+
+_COLOURS = {Severity.ERROR: "\x1b[31m", Severity.WARNING: "\x1b[33m"}
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A second place that belongs to a diagnostic, such as an earlier definition."""
+
+    message: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    severity: Severity
+    message: str
+    span: Span | None = None
+    hints: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+
+class CompileError(Exception):
+    """Raised by the pipeline after a pass that recorded errors; carries all that was recorded so far."""
+
+    def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
+        super().__init__("; ".join(d.message for d in diagnostics))
+        self.diagnostics = diagnostics
+
+
+@dataclass(slots=True)
+class Diagnostics:
+    """Collects diagnostics; an equal one (place and text) is kept once."""
+
+    recorded: list[Diagnostic] = field(default_factory=list)
+
+    def add(self, diagnostic: Diagnostic) -> None:
+        if diagnostic not in self.recorded:
+            self.recorded.append(diagnostic)
+
+    def error(self, message: str, span: Span | None = None, *, hints: Iterable[str] = (), notes: Iterable[Note] = ()) -> None:
+        self.add(Diagnostic(Severity.ERROR, message, span, tuple(hints), tuple(notes)))
+
+    def warning(self, message: str, span: Span | None = None, *, hints: Iterable[str] = ()) -> None:
+        self.add(Diagnostic(Severity.WARNING, message, span, tuple(hints)))
+
+    @property
+    def failed(self) -> bool:
+        return any(d.severity is Severity.ERROR for d in self.recorded)
+
+    def raise_if_failed(self) -> None:
+        """Raises: CompileError: when an error was recorded."""
+        if self.failed:
+            raise CompileError(tuple(self.recorded))
+
+
+def did_you_mean(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
+    """A hint that names the closest candidate, or no hint."""
+    close = difflib.get_close_matches(name, list(candidates), n=1, cutoff=0.6)
+    return (f"did you mean '{close[0]}'?",) if close else ()
+
+
+def format_location(source: Source, span: Span) -> str:
+    """`FILE:LINE:C1-C2` for a span in one line, `FILE:L1-L2` for several."""
+    at = source.locate(span)
+    if at.line == at.end_line:
+        return f"{source.name}:{at.line}:{at.column}-{at.end_column}"
+    return f"{source.name}:{at.line}-{at.end_line}"
+
+
+def format_excerpt(source: Source, span: Span) -> list[str]:
+    """The source line with `~` under the span, or the raw lines of a span over several lines."""
+    at = source.locate(span)
+    if at.line != at.end_line:
+        return [source.line(number) for number in range(at.line, at.end_line + 1)]
+    raw = source.raw_line(at.line)
+    begin, end = at.column - 1, min(at.end_column - 1, max(len(raw), at.column))
+    width = len(_untab(raw[:begin]))
+    marks = len(_untab(raw[begin:end])) or 1
+    return [_untab(raw), " " * width + "~" * marks]
+
+
+def _untab(raw: str) -> str:
+    return display(raw).replace("\t", "    ")
+
+
+def format_diagnostic(diagnostic: Diagnostic, source: Source | None, *, colour: bool = False) -> str:
+    """The text of one diagnostic: the main line, its excerpt, notes, then hints; ends with a newline."""
+    label = diagnostic.severity.value
+    lines = _place(source, diagnostic.span, f"{label}: {diagnostic.message}", diagnostic.severity, colour)
+    for note in diagnostic.notes:
+        lines += _place(source, note.span, f"{label}: {note.message}", diagnostic.severity, colour)
+    lines += [f"HINT: {hint}" for hint in diagnostic.hints]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _place(source: Source | None, span: Span | None, text: str, severity: Severity, colour: bool) -> list[str]:
+    has_place = source is not None and span is not None
+    head = f"{format_location(source, span)}: {text}" if source is not None and span is not None else text
+    if colour:
+        head = f"{_COLOURS[severity]}{head}\x1b[0m"
+    if has_place:
+        assert source is not None and span is not None
+        return [head, *format_excerpt(source, span)]
+    return [head]
+
+
+def format_all(diagnostics: Iterable[Diagnostic], source: Source | None, *, colour: bool = False) -> str:
+    """All errors in the order recorded, then all warnings."""
+    ordered = sorted(diagnostics, key=lambda d: d.severity is Severity.WARNING)
+    return "".join(format_diagnostic(d, source, colour=colour) for d in ordered)

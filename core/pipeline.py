@@ -1,0 +1,198 @@
+"""The pass manager: runs six stages, each a pluggy hook, and the passes inside them.
+
+A stage is a chain of passes: the first takes the stage's input, each hands its result to the next, the last gives the
+stage's artifact. The pipeline knows names and order only; what a stage does is its plugin's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pluggy
+
+from . import hookspecs
+from .compilation import Compilation
+from .config import Config
+from .diagnostics import Diagnostics
+from .function import Function
+from .probe import ProbeType
+from .registry import PluginError, Registry, builtin_objects
+
+if TYPE_CHECKING:
+    from .artifacts import CompiledProgram
+    from .source import Source
+    from .target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One of the six stages: its name, its hook, and the hook's first argument."""
+
+    name: str
+    hook: str
+    argument: str
+
+
+STAGES = (
+    Stage("parse", "parse", "source"),
+    Stage("typecheck", "type_check", "program"),
+    Stage("expand", "expand_probes", "typed"),
+    Stage("codegen", "generate", "expanded"),
+    Stage("load", "load", "compiled"),
+    Stage("output", "output", "session"),
+)
+COMPILE_STAGES = STAGES[:4]
+
+
+class Pass(Protocol):
+    """A named step inside a stage. A frozen dataclass whose fields are its options."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def stage(self) -> str: ...
+
+    def run(self, artifact: Any, compilation: Compilation) -> Any:
+        """The artifact to hand on: the same one when the pass only checks, a new one otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a plugin's pass goes: before or after a pass of the same stage; at the stage's end when neither is set."""
+
+    pass_: Pass
+    before: str | None = None
+    after: str | None = None
+
+
+class StageStopped(Exception):
+    """Raised after the stage that `--stop-after` names."""
+
+
+class Pipeline:
+    """Runs stages over a set of plugins."""
+
+    def __init__(self, plugins: pluggy.PluginManager, *, use: dict[str, str] | None = None, stop_after: str | None = None) -> None:
+        self._plugins = plugins
+        self._use = use or {}
+        self._stop_after = stop_after
+        for stage_name, plugin_name in self._use.items():
+            if plugins.get_plugin(plugin_name) is None:
+                raise PluginError(f"no plugin named '{plugin_name}' for the stage {stage_name}")
+
+    def compile(
+        self,
+        source: Source,
+        target: Target,
+        *,
+        config: Config | None = None,
+        pid: int | None = None,
+        has_child: bool = False,
+        diagnostics: Diagnostics | None = None,
+    ) -> CompiledProgram:
+        """Runs the stages from source to bytecode.
+
+        Raises: CompileError: with all diagnostics; StageStopped: after the stage named by `stop_after`.
+        """
+        compilation = Compilation(
+            target=target,
+            functions=self.functions(),
+            probe_types=self.probe_types(),
+            pipeline=self,
+            config=config or Config(),
+            pid=pid,
+            has_child=has_child,
+            diagnostics=diagnostics or Diagnostics(),
+        )
+        artifact: Any = source
+        for stage in COMPILE_STAGES:
+            artifact = self.run_stage(stage, artifact, compilation=compilation)
+        compiled: CompiledProgram = artifact
+        return compiled
+
+    def run_stage(self, stage: Stage, artifact: Any, **arguments: Any) -> Any:
+        """Runs one stage between its observers. Raises what the stage raises, and StageStopped."""
+        observers = self._plugins.hook
+        observers.before_stage(stage=stage.name, artifact=artifact)
+        started = perf_counter()
+        result = None
+        try:
+            result = self._caller(stage)(**{stage.argument: artifact}, **arguments)
+        finally:
+            observers.after_stage(stage=stage.name, artifact=result, seconds=perf_counter() - started)
+        if result is None:
+            raise PluginError(f"no plugin answers for the stage {stage.name}")
+        if self._stop_after == stage.name:
+            raise StageStopped(stage.name)
+        return result
+
+    def _caller(self, stage: Stage) -> pluggy.HookCaller:
+        chosen = self._use.get(stage.name)
+        if chosen is None:
+            caller: pluggy.HookCaller = getattr(self._plugins.hook, stage.hook)
+            return caller
+        others = [plugin for name, plugin in self._plugins.list_name_plugin() if name != chosen and plugin is not None]
+        return self._plugins.subset_hook_caller(stage.hook, others)
+
+    def passes(self, stage_name: str) -> list[Pass]:
+        """The stage's own passes with those of other plugins in their places. Raises: PluginError."""
+        stage = next(s for s in STAGES if s.name == stage_name)
+        owner = self._caller(stage).get_hookimpls()[-1].plugin
+        own = getattr(owner, "stage_passes", None)
+        passes: list[Pass] = list(own(stage_name) or ()) if own else []
+        for placements in self._plugins.hook.register_passes():
+            for placement in placements:
+                if placement.pass_.stage == stage_name:
+                    _place(passes, placement)
+        return passes
+
+    def run_passes(self, stage_name: str, artifact: Any, compilation: Compilation) -> Any:
+        """See `Compilation.run_passes`."""
+        for pass_ in self.passes(stage_name):
+            started = perf_counter()
+            artifact = pass_.run(artifact, compilation)
+            self._plugins.hook.after_pass(
+                stage=stage_name, name=pass_.name, artifact=artifact, seconds=perf_counter() - started
+            )
+            compilation.diagnostics.raise_if_failed()
+        return artifact
+
+    def functions(self) -> Registry[Function]:
+        """All functions, built-in first. Raises: PluginError: on a name clash."""
+        return self._registry("FUNCTIONS", "register_functions")
+
+    def probe_types(self) -> Registry[ProbeType]:
+        return self._registry("PROBE_TYPES", "register_probe_types")
+
+    def _registry(self, table: str, hook: str) -> Registry[Any]:
+        registry: Registry[Any] = Registry()
+        for module_name, item in builtin_objects(table):
+            registry.add(item, module_name)
+        for implementation in getattr(self._plugins.hook, hook).get_hookimpls():
+            for item in implementation.function() or ():
+                registry.add(item, type(item).__module__)
+        return registry
+
+
+def _place(passes: list[Pass], placement: Placement) -> None:
+    anchor = placement.before or placement.after
+    if anchor is None:
+        passes.append(placement.pass_)
+        return
+    names = [p.name for p in passes]
+    if anchor not in names:
+        raise PluginError(f"pass '{placement.pass_.name}' is placed at '{anchor}', which the stage {placement.pass_.stage} lacks")
+    passes.insert(names.index(anchor) + (placement.before is None), placement.pass_)
+
+
+def plugin_manager(stage_plugins: Sequence[tuple[str, object]]) -> pluggy.PluginManager:
+    """A plugin manager that knows the house's hooks, with the given (name, plugin) pairs registered."""
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    for name, plugin in stage_plugins:
+        manager.register(plugin, name=name)
+    return manager

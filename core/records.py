@@ -1,0 +1,98 @@
+"""How values are laid out in event records and map values, and how Python reads them back.
+
+An event record is 8-byte aligned: the event's id (u64), then every field at its natural alignment in a fixed part. A
+string field is a u32 in the fixed part, its length without NUL; the bytes of all strings follow the fixed part in order,
+unpadded. Both the code generator (which writes records) and the output stage (which reads them) take the layout from here.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .types import Array, Bool, Int, OwnedType, Pointer, String, Tuple, Type, align_of, round_up, size_of, tuple_layout
+
+EVENT_ID_SIZE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class RecordLayout:
+    """`offsets[i]` is field i's place in the record; `fixed_size` includes the id and is where string bytes begin."""
+
+    fields: tuple[Type, ...]
+    offsets: tuple[int, ...]
+    fixed_size: int
+    string_capacity: int
+
+    @property
+    def has_strings(self) -> bool:
+        return any(isinstance(f, String) for f in self.fields)
+
+
+def record_layout(fields: Sequence[Type]) -> RecordLayout:
+    offsets, at = [], EVENT_ID_SIZE
+    for type_ in fields:
+        is_string = isinstance(type_, String)
+        at = round_up(at, 4 if is_string else align_of(type_))
+        offsets.append(at)
+        at += 4 if is_string else size_of(type_)
+    capacity = sum(f.size for f in fields if isinstance(f, String))
+    return RecordLayout(tuple(fields), tuple(offsets), at if capacity else round_up(at, 8), capacity)
+
+
+_INTEGER_CODES = {(1, True): "b", (1, False): "B", (2, True): "h", (2, False): "H", (4, True): "i", (4, False): "I",
+                  (8, True): "q", (8, False): "Q"}  # fmt: skip
+
+Owner = Callable[[OwnedType, bytes], Any]
+
+
+def field_code(type_: Type) -> str:
+    """The `struct` code that reads a field of a record's fixed part."""
+    match type_:
+        case Int(size=size, signed=signed):
+            return _INTEGER_CODES[size, signed]
+        case Bool():
+            return "?"
+        case Pointer():
+            return "Q"
+        case String():
+            return "I"
+        case _:
+            return f"{size_of(type_)}s"
+
+
+def record_struct(layout: RecordLayout) -> struct.Struct:
+    """Reads the fixed part of a record, id not included, from the record's start."""
+    code, at = "<", 0
+    for offset, type_ in zip(layout.offsets, layout.fields, strict=True):
+        item = field_code(type_)
+        code += f"{offset - at}x{item}"
+        at = offset + struct.calcsize("<" + item)
+    return struct.Struct(code)
+
+
+def decoder(type_: Type, owned: Owner) -> Callable[[bytes], Any]:
+    """A function from a stored value's bytes (`size_of(type_)` of them, or more) to a Python value.
+
+    Integers, pointers: int. Bool: bool. String: bytes up to the first NUL, or all of them when there is none, which is how a
+    truncated string is told. Tuple: tuple. Array: list. OwnedType: whatever `owned(type_, data)` makes.
+    """
+    match type_:
+        case Int() | Bool() | Pointer():
+            unpack = struct.Struct("<" + field_code(type_)).unpack_from
+            return lambda data: unpack(data)[0]
+        case String(size=size):
+            return lambda data: bytes(data[:size]).partition(b"\0")[0]
+        case Tuple(elements):
+            offsets, _ = tuple_layout(elements)
+            parts = [(at, at + size_of(e), decoder(e, owned)) for at, e in zip(offsets, elements, strict=True)]
+            return lambda data: tuple(read(data[start:end]) for start, end, read in parts)
+        case Array(element, count):
+            read, step = decoder(element, owned), size_of(element)
+            return lambda data: [read(data[i * step : (i + 1) * step]) for i in range(count)]
+        case OwnedType(size=size):
+            return lambda data: owned(type_, bytes(data[:size]))
+        case _:
+            raise ValueError(f"values of type {type_} are not stored")

@@ -1,0 +1,84 @@
+"""Script text and places in it.
+
+Every later room points back into the script through a `Span`, so this module knows text and nothing else: no syntax, no
+types, no output. Text is held as one character per byte (latin-1), because columns are counted in bytes and a script's
+string literals may hold any bytes; `Source.line` gives display text again.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A half-open range of byte offsets into a `Source`."""
+
+    start: int
+    end: int
+
+    def to(self, other: Span) -> Span:
+        """The span from the start of this one to the end of `other`."""
+        return Span(self.start, other.end)
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A span in lines and columns, both counted from 1; `end_column` is one past the last marked byte."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One script: the name that diagnostics show, and its text with one character per byte."""
+
+    name: str
+    text: str
+    _line_starts: list[int] = field(default_factory=list, repr=False, compare=False)
+
+    @classmethod
+    def from_bytes(cls, name: str, data: bytes) -> Source:
+        return cls(name, data.decode("latin-1"))
+
+    def _starts(self) -> list[int]:
+        if not self._line_starts:
+            starts = [0]
+            find = self.text.find
+            at = find("\n")
+            while at >= 0:
+                starts.append(at + 1)
+                at = find("\n", at + 1)
+            self._line_starts.extend(starts)
+        return self._line_starts
+
+    def line_of(self, offset: int) -> int:
+        """The line, from 1, that holds a byte offset."""
+        return bisect_right(self._starts(), offset)
+
+    def locate(self, span: Span) -> Location:
+        starts = self._starts()
+        line = bisect_right(starts, span.start)
+        # The end is exclusive: a span that ends just after a newline still ends on the line of its last byte.
+        end_line = bisect_right(starts, max(span.start, span.end - 1))
+        return Location(line, span.start - starts[line - 1] + 1, end_line, span.end - starts[end_line - 1] + 1)
+
+    def raw_line(self, number: int) -> str:
+        """Line `number` (from 1) without its newline, one character per byte."""
+        starts = self._starts()
+        begin = starts[number - 1]
+        end = starts[number] - 1 if number < len(starts) else len(self.text)
+        return self.text[begin:end].rstrip("\r")
+
+    def line(self, number: int) -> str:
+        """Line `number` (from 1) as display text; bytes that are not UTF-8 become U+FFFD."""
+        return display(self.raw_line(number))
+
+
+def display(text: str) -> str:
+    """Display text for text that has one character per byte."""
+    return text.encode("latin-1").decode("utf-8", "replace")
