@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from . import ast
 from .config import Config
 from .probe import ConcretePoint
 from .source import Source
 from .types import Type
-
-if TYPE_CHECKING:
-    from .output import Rendering
 
 Program = ast.Program
 
@@ -33,10 +30,15 @@ class MapTypes:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A probe's body checked for points that share one layout of `args`. `types` has every expression of the body."""
+    """A probe's body checked for points that share one layout of `args`.
+
+    `types` has every expression of the body. `bindings` gives each use of a variable its slot (two blocks may each have
+    a `$x` of their own), `variables` the type of each slot.
+    """
 
     points: tuple[ConcretePoint, ...]
     types: Mapping[ast.Node, Type]
+    bindings: Mapping[ast.Variable, str]
     variables: Mapping[str, Type]
 
 
@@ -112,8 +114,7 @@ class ProgramSpec:
 class MapSpec:
     """One BPF map. Names that begin with `@` are the script's; others belong to the compiler.
 
-    `kind` is the kernel's map type in lower case. A scalar script map's value is followed by 8 bytes that are not zero
-    once it was assigned. `cells` is how many CPUs' parts an aggregation keeps in one plain value (0: the map is per-CPU or plain).
+    `kind` is the kernel's map type in lower case. A scalar script map's value is followed by 8 bytes that are not zero once it was assigned.
     """
 
     name: str
@@ -147,7 +148,7 @@ class EventSpec:
 class FailureSite:
     """One call site that can fail at run time; it owns slot `index` of the failure counters (see `FAILURES_MAP`).
 
-    `helper` is empty for an event that found no space, which is reported as lost. `program` indexes the programs.
+    An event that found no space is lost and has neither `helper` nor `message`. `program` indexes the programs.
     """
 
     index: int
@@ -194,7 +195,48 @@ class CompiledProgram:
 
 
 class Session(Protocol):
-    """The load artifact: programs in the kernel, not yet running the event loop."""
+    """The load artifact: programs loaded, begin probes run, the rest attached, a `-c` child started.
+
+    The output stage drives it: `wait`, `read_span` ... until `finished` or an exit; then `stop`, `run_end_probes`, the last
+    spans and maps, `close`. Every method that talks to the kernel may raise KernelError.
+    """
 
     program: CompiledProgram
-    rendering: Rendering
+    #: What `Attached N probes` says: links, each function of a multi link, begin and end probes.
+    attached: int
+    #: The process of `-p` or `-c`, or None.
+    pid: int | None
+
+    def wait(self, timeout_ms: int) -> None:
+        """Sleeps until events wait, a signal came, the process ended, or the time is over."""
+
+    def read_span(self) -> bytes:
+        """Takes the records that are ready off the event ring buffer; empty when there are none.
+
+        Records come as the kernel wrote them: u32 length with the busy (1 << 31) and discard (1 << 30) flags, u32 page
+        offset, data, padding to 8 bytes. A span ends before the first busy record and holds whole records only.
+        """
+
+    def read_map(self, spec: MapSpec) -> list[tuple[bytes, bytes | list[bytes]]]:
+        """All entries of a map: key, value; for a per-CPU map one value per possible CPU."""
+
+    def clear_map(self, spec: MapSpec) -> None:
+        """Removes all keys of a script map; a scalar map's value and the mark behind it become zero bytes."""
+
+    def zero_map(self, spec: MapSpec) -> None:
+        """Sets every value to zero bytes on all CPUs; keys stay, and so does the mark behind a scalar map's value."""
+
+    def failures(self) -> list[tuple[FailureSite, int, int]]:
+        """(site, new failures, last code) for every site that failed since the last call."""
+
+    def finished(self) -> bool:
+        """True when the run shall end: SIGINT or SIGTERM came, the process of `-p` or `-c` is gone, or only begin and end
+        probes exist, so that no further event can come."""
+
+    def stop(self) -> None:
+        """Detaches all probes and terminates a child that still runs. May be called twice."""
+
+    def run_end_probes(self) -> None: ...
+
+    def close(self) -> None:
+        """Gives back everything held. May be called twice."""

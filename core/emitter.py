@@ -89,6 +89,12 @@ class Emitter(Protocol):
         Gives the string as a Value with its length; a failed read gives the empty string.
         """
 
+    def map(self, name: str) -> Value:
+        """A map as the argument of a helper."""
+
+    def map_value(self, name: str) -> Value:
+        """The address of the only value of a scalar map (or of this CPU's part of it)."""
+
     def global_value(self, name: str) -> Value:
         """A 64-bit number that load fills in: 'start_time' (boot clock, ns) or 'cpid'."""
 

@@ -42,6 +42,12 @@ class CallSite(Protocol):
     def word(self, index: int) -> str | None:
         """The text of an argument that is a bare identifier, else None."""
 
+    def is_keyed(self, index: int) -> bool:
+        """True when an argument is a map that has keys, as far as is known."""
+
+    def use_key(self, map_index: int, key_index: int) -> None:
+        """Says that an argument is a key of the map that another argument names."""
+
     def error(self, message: str, index: int | None = None, *, hints: Sequence[str] = ()) -> None:
         """Records an error at the call, or at one argument."""
 
@@ -66,13 +72,21 @@ class EmitSite(Protocol):
     def value(self, index: int) -> Value:
         """Emits the argument's code here and gives its value; once per argument."""
 
+    def map_of(self, index: int) -> str:
+        """The name of an argument that is a map, with or without keys."""
+
+    def map_key(self, index: int, key_index: int | None = None) -> Value | None:
+        """The address of the key of a map argument: its own key, or another argument's value as key; None: scalar map."""
+
 
 @dataclass(frozen=True, slots=True)
 class Signature:
     """How many arguments a function takes and which must be of one kind.
 
     `kinds` maps an argument's position to base names (`int`, `string`, ...), `literals` to the base name that a literal
-    there must have; `words` are positions that take bare words (a stack mode), `maps` those that take a whole map.
+    there must have; `words` are positions that take bare words (a stack mode), `formats` those of format strings, which may be
+    longer than other literals. `maps` are positions where a map means the map itself; with `maps_only` nothing else may
+    stand there.
     """
 
     minimum: int = 0
@@ -80,18 +94,23 @@ class Signature:
     kinds: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     literals: Mapping[int, str] = field(default_factory=dict)
     words: frozenset[int] = frozenset()
+    formats: frozenset[int] = frozenset()
     maps: frozenset[int] = frozenset()
+    maps_only: bool = False
 
 
 class Function:
     """A function or builtin. Objects are stateless; one serves all calls.
 
-    `names` are all names that it answers to; with `bare` it is also usable without parentheses, with `call` false only so.
+    `names` are all names that it answers to; with `bare` it is also usable without parentheses, with `callable` false
+    only so.
     """
 
     names: ClassVar[tuple[str, ...]]
     bare: ClassVar[bool] = False
     callable: ClassVar[bool] = True
+    #: False where a statement that throws the result away is ordinary and not worth a warning.
+    warns_when_discarded: ClassVar[bool] = True
     signature: ClassVar[Signature] = Signature()
 
     def type_of(self, call: CallSite) -> Type:
@@ -118,6 +137,8 @@ class Aggregation(Function):
 
     #: 'map', or the name of the JSON message kind that maps of this function use ('hist', 'stats').
     json_kind: ClassVar[str] = "map"
+    #: The error for two uses on one map whose `params` differ.
+    params_conflict: ClassVar[str] = ""
 
     def emit_update(self, emitter: Emitter, slot: Value, call: EmitSite) -> None:
         """Updates this CPU's part at the address `slot`; a new part is all zeros."""
@@ -140,8 +161,28 @@ class Aggregation(Function):
         return label + b": " + self.text(type_, value, rendering) + b"\n"
 
 
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Turns the events of one call site into the bytes that they write.
+
+    `views[i]` is the type that field i is read as: an integer type takes the field's low bytes (little endian), so that a
+    conversion costs nothing. `text` makes one event's bytes from its fields. Where `template` is set, `template % fields`
+    gives the same, except for NUL bytes, which do not count; whole runs of events are then formatted at once.
+    """
+
+    views: tuple[Type, ...]
+    text: Callable[[tuple[Any, ...]], bytes]
+    template: bytes | None = None
+
+
 class Action(Function):
-    """A function that the output stage carries out when its event arrives. Its call has no value."""
+    """A function that the output stage carries out when its event arrives. Its call has no value.
+
+    String fields arrive as they are to be shown: cut at their NUL, or with the `str_trunc_trailer` when they had none.
+    """
+
+    #: True where waiting for the reader's next poll would be felt.
+    wakes_reader: ClassVar[bool] = False
 
     def type_of(self, call: CallSite) -> Type:
         self.check(call)
@@ -153,6 +194,10 @@ class Action(Function):
     def handler(self, event: EventSpec, output: Output) -> Callable[[tuple[Any, ...]], None]:
         """Called once per call site before the first event; the result is called with the decoded fields of each event."""
         raise NotImplementedError
+
+    def writer(self, event: EventSpec, output: Output) -> Writer | None:
+        """For an action that does nothing but write: how. `handler` is not asked then."""
+        return None
 
 
 def integer_of(type_: Type) -> Int | None:

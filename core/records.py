@@ -1,8 +1,8 @@
 """How values are laid out in event records and map values, and how Python reads them back.
 
 An event record is 8-byte aligned: the event's id (u64), then every field at its natural alignment in a fixed part. A
-string field is a u32 in the fixed part, its length without NUL; the bytes of all strings follow the fixed part in order,
-unpadded. Both the code generator (which writes records) and the output stage (which reads them) take the layout from here.
+string of at most `INLINE_STRING` bytes sits whole in the fixed part, padded with NULs. A longer one is a u32 there, its
+length without NUL; the bytes of all long strings follow the fixed part in order, unpadded. Both the code generator (which writes records) and the output stage (which reads them) take the layout from here.
 """
 
 from __future__ import annotations
@@ -15,30 +15,37 @@ from typing import Any
 from .types import Array, Bool, Int, OwnedType, Pointer, String, Tuple, Type, align_of, round_up, size_of, tuple_layout
 
 EVENT_ID_SIZE = 8
+#: A record without longer strings has a fixed size and is written in place; copying this many bytes costs less.
+INLINE_STRING = 64
+
+
+def is_long_string(type_: Type) -> bool:
+    """True for a field whose bytes follow the fixed part."""
+    return isinstance(type_, String) and type_.size > INLINE_STRING
 
 
 @dataclass(frozen=True, slots=True)
 class RecordLayout:
-    """`offsets[i]` is field i's place in the record; `fixed_size` includes the id and is where string bytes begin."""
+    """`offsets[i]` is field i's place in the record; `fixed_size` includes the id and is where long strings begin.
+
+    `string_capacity` is the sum of the long strings' sizes; 0 means that every record has just `fixed_size` bytes.
+    """
 
     fields: tuple[Type, ...]
     offsets: tuple[int, ...]
     fixed_size: int
     string_capacity: int
 
-    @property
-    def has_strings(self) -> bool:
-        return any(isinstance(f, String) for f in self.fields)
-
 
 def record_layout(fields: Sequence[Type]) -> RecordLayout:
     offsets, at = [], EVENT_ID_SIZE
     for type_ in fields:
-        is_string = isinstance(type_, String)
-        at = round_up(at, 4 if is_string else align_of(type_))
+        is_long = is_long_string(type_)
+        # Short strings start on 8 bytes, which lets the program write them in words.
+        at = round_up(at, 4 if is_long else 8 if isinstance(type_, String) else align_of(type_))
         offsets.append(at)
-        at += 4 if is_string else size_of(type_)
-    capacity = sum(f.size for f in fields if isinstance(f, String))
+        at += 4 if is_long else size_of(type_)
+    capacity = sum(size_of(f) for f in fields if is_long_string(f))
     return RecordLayout(tuple(fields), tuple(offsets), at if capacity else round_up(at, 8), capacity)
 
 
@@ -50,6 +57,8 @@ Owner = Callable[[OwnedType, bytes], Any]
 
 def field_code(type_: Type) -> str:
     """The `struct` code that reads a field of a record's fixed part."""
+    if is_long_string(type_):
+        return "I"
     match type_:
         case Int(size=size, signed=signed):
             return _INTEGER_CODES[size, signed]
@@ -57,8 +66,6 @@ def field_code(type_: Type) -> str:
             return "?"
         case Pointer():
             return "Q"
-        case String():
-            return "I"
         case _:
             return f"{size_of(type_)}s"
 

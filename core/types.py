@@ -180,6 +180,31 @@ def tuple_layout(elements: tuple[Type, ...]) -> tuple[tuple[int, ...], int]:
     return tuple(offsets), round_up(at, max(map(align_of, elements), default=1))
 
 
+def promote_integers(left: Int, right: Int) -> Int:
+    """The least common integer type of two uses."""
+    size = max(left.size, right.size)
+    if left.signed == right.signed:
+        return Int(size, left.signed, left.flexible and right.flexible)
+    if left.flexible or right.flexible:
+        return Int(size, right.signed if left.flexible else left.signed)
+    signed = left if left.signed else right
+    unsigned = right if left.signed else left
+    if signed.size > unsigned.size:
+        return signed
+    return Int(size * 2, True) if size < 8 else INT64
+
+
+def settle(type_: Type) -> Type:
+    """A type whose integers have lost their flexibility, as it is stored."""
+    match type_:
+        case Int(size, signed, True):
+            return Int(size, signed)
+        case Tuple(elements):
+            return Tuple(tuple(settle(e) for e in elements))
+        case _:
+            return type_
+
+
 def base_name(type_: Type) -> str:
     """The word for the kind of a type in diagnostics ('int', 'string', 'pointer', 'c_type', ...)."""
     match type_:

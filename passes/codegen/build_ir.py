@@ -1,0 +1,43 @@
+"""Builds one LLVM module of all programs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...core.artifacts import ExpandedProgram
+from ...core.compilation import Compilation
+from .module import IrModule
+from .resources import Resources
+
+
+@dataclass(frozen=True, slots=True)
+class BuildIr:
+    """ExpandedProgram -> IrModule, not optimised: this is the IR that `--dump-ir` shows and golden tests hold."""
+
+    name: str = "build-ir"
+    stage: str = "codegen"
+
+    def run(self, expanded: ExpandedProgram, compilation: Compilation) -> IrModule:
+        from llvmlite import ir
+
+        from .events import EventEmitter
+        from .llvm import DebugPlaces
+        from .lower import BodyLowering
+
+        source = expanded.typed.program.source
+        module = ir.Module(source.name)
+        module.triple = "bpfel"
+        resources = Resources(expanded, compilation)
+        debug = DebugPlaces(module, source.name)
+        for number, probe in enumerate(expanded.probes):
+            resources.use_probe_type(probe.point.probe_type)
+            emitter = EventEmitter(module, probe, number, resources, debug, compilation)
+            BodyLowering(emitter, probe, expanded.typed.maps, compilation).lower()
+        return IrModule(
+            expanded,
+            str(module),
+            resources.finish(),
+            tuple(resources.events.values()),
+            tuple(resources.failures),
+            resources.origins,
+        )

@@ -1,0 +1,183 @@
+"""Reads and writes of script maps.
+
+A scalar map is an array of one element, whose memory the program addresses directly; its value is followed by a word that
+says it was assigned. A keyed map is a hash. An aggregation updates this CPU's part in place: one look-up when the key is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from ...core import ast
+from ...core.artifacts import MapTypes
+from ...core.emitter import Value
+from ...core.function import Aggregation
+from ...core.types import (
+    INT64,
+    Bool,
+    Int,
+    Pointer,
+    String,
+    Tuple,
+    Type,
+    align_of,
+    round_up,
+    size_of,
+    tuple_layout,
+)
+
+if TYPE_CHECKING:
+    from .call_site import EmittedCall
+    from .lower import BodyLowering
+
+MAP_FULL = (
+    "Map full; can't update element. Try increasing max_map_keys config or manually setting the max entries "
+    "in a map declaration e.g. `let @a = hash(5000)`"
+)
+#: bpf(2), BPF_MAP_UPDATE_ELEM flags.
+BPF_ANY, BPF_NOEXIST = 0, 1
+EEXIST = 17
+
+
+class MapAccess:
+    """The map operations of one program."""
+
+    def __init__(self, lowering: BodyLowering, maps: Mapping[str, MapTypes]) -> None:
+        self._lowering = lowering
+        self._emitter = lowering.emitter
+        self._maps = maps
+
+    def value_type(self, node: ast.Map) -> Type:
+        return self._maps[node.name].value
+
+    def key(self, name: str, keys: Sequence[ast.Expression]) -> Value:
+        """Builds a key in memory, padding zeroed; gives its address."""
+        type_ = self._maps[name].key
+        assert type_ is not None, "only keyed maps have keys"
+        emitter = self._emitter
+        place = emitter.memory(type_)
+        if len(keys) == 1:
+            self._store_key(type_, place, keys[0], 8)
+            return place
+        assert isinstance(type_, Tuple)
+        offsets, size = tuple_layout(type_.elements)
+        if size != sum(size_of(element) for element in type_.elements):
+            emitter.zero(place, size)
+        for element, at, node in zip(type_.elements, offsets, keys, strict=True):
+            self._store_key(element, emitter.offset(place, at), node, _alignment(at, element))
+        return place
+
+    def _store_key(self, type_: Type, place: Value, node: ast.Expression, align: int) -> None:
+        emitter = self._emitter
+        if isinstance(type_, String) and self._lowering.types[node] == type_ and not isinstance(node, ast.StringLiteral):
+            # Strings read into their place leave what follows their NUL alone.
+            emitter.zero(place, type_.size, align)
+        with emitter.wanted((place, size_of(type_))):
+            value = self._lowering.expression(node)
+        emitter.store_as(type_, place, value, align)
+
+    def read(self, node: ast.Map) -> Value:
+        """The map's value; zero or empty when the key is not there."""
+        emitter, type_ = self._emitter, self.value_type(node)
+        if not node.keys:
+            return self._own_copy(emitter.map_value(node.name), type_)
+        slot = self._lookup(node)
+        if isinstance(type_, Int | Bool | Pointer):
+            found = emitter.choose(slot, lambda: emitter.load(slot, type_), lambda: emitter.constant(0, type_))
+            return Value(found.handle, type_)
+        place = emitter.memory(type_)
+        size = size_of(type_)
+        emitter.branch(slot, lambda: emitter.copy(place, slot, size), lambda: emitter.zero(place, size))
+        return Value(place.handle, type_)
+
+    def _own_copy(self, slot: Value, type_: Type) -> Value:
+        if isinstance(type_, Int | Bool | Pointer):
+            return self._emitter.load(slot, type_)
+        place = self._emitter.memory(type_)
+        self._emitter.copy(place, slot, size_of(type_))
+        return Value(place.handle, type_)
+
+    def _lookup(self, node: ast.Map) -> Value:
+        emitter = self._emitter
+        return emitter.helper_address("map_lookup_elem", emitter.map(node.name), self.key(node.name, node.keys))
+
+    def assign(self, node: ast.Map, value: ast.Expression) -> None:
+        """`@m = value`, `@m[k] = value`. The value is evaluated before the key, as it is written after."""
+        self.modify(node, lambda _old: self._lowering.expression(value), reads=False)
+
+    def modify(self, node: ast.Map, change: Callable[[Value], Value], *, reads: bool = True) -> None:
+        """Writes what `change` makes of the old value (which is not read unless `reads`)."""
+        emitter, type_ = self._emitter, self.value_type(node)
+        old = self.read(node) if reads else emitter.constant(0)
+        if not node.keys:
+            value = change(old)
+            slot = emitter.map_value(node.name)
+            emitter.store_as(type_, slot, value)
+            self._mark_assigned(slot, type_)
+            return
+        place = emitter.reserve(round_up(size_of(type_), 8))
+        if size_of(type_) % 8:
+            emitter.zero(place, round_up(size_of(type_), 8))
+        emitter.store_as(type_, place, change(old))
+        self._update(node, self.key(node.name, node.keys), place, BPF_ANY)
+
+    def add(self, node: ast.Map, amount: Value) -> Value:
+        """Adds to an 8-byte integer, atomically where the key exists; gives the old value."""
+        emitter = self._emitter
+        if not node.keys:
+            slot = emitter.map_value(node.name)
+            old = emitter.fetch_add(slot, amount)
+            self._mark_assigned(slot, self.value_type(node))
+            return old
+        key = self.key(node.name, node.keys)
+        slot = emitter.helper_address("map_lookup_elem", emitter.map(node.name), key)
+
+        def insert() -> Value:
+            place = emitter.reserve(8)
+            emitter.store(place, Value(amount.handle, INT64))
+            self._update(node, key, place, BPF_ANY)
+            return emitter.constant(0)
+
+        return emitter.choose(slot, lambda: emitter.fetch_add(slot, amount), insert)
+
+    def update(self, node: ast.Map, function: Aggregation, site: EmittedCall) -> None:
+        """`@m[k] = count()`: updates this CPU's part in place, inserting zeros for a new key first."""
+        emitter, type_ = self._emitter, self.value_type(node)
+        if not node.keys:
+            slot = emitter.map_value(node.name)
+            with site.emitting(None):
+                function.emit_update(emitter, slot, site)
+            self._mark_assigned(slot, type_)
+            return
+        key = self.key(node.name, node.keys)
+        slot = emitter.helper_address("map_lookup_elem", emitter.map(node.name), key)
+
+        def insert() -> Value:
+            self._update(node, key, emitter.zeros(round_up(size_of(type_), 8)), BPF_NOEXIST)
+            return emitter.helper_address("map_lookup_elem", emitter.map(node.name), key)
+
+        part = emitter.choose(slot, lambda: slot, insert)
+        with emitter.when(part), site.emitting(None):
+            function.emit_update(emitter, part, site)
+
+    def _update(self, node: ast.Map, key: Value, value: Value, flags: int) -> None:
+        emitter = self._emitter
+        code = emitter.helper("map_update_elem", emitter.map(node.name), key, value, emitter.constant(flags))
+        # Another CPU may have inserted the key first, which is not a failure.
+        expected = emitter.constant(-EEXIST if flags == BPF_NOEXIST else 0)
+        with emitter.when(code), emitter.when(emitter.compare("!=", code, expected)):
+            emitter.count_failure_at(node, "map_update_elem", code, MAP_FULL)
+
+    def _mark_assigned(self, slot: Value, type_: Type) -> None:
+        self._emitter.store(slot, self._emitter.constant(1), round_up(size_of(type_), 8))
+
+
+def _alignment(offset: int, type_: Type) -> int:
+    """What is known of the alignment of a member at `offset` of memory that is aligned to 8 bytes."""
+    if isinstance(type_, Int | Bool | Pointer):
+        return align_of(type_)
+    align = 8
+    while offset % align:
+        align //= 2
+    return align

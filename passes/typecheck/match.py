@@ -1,0 +1,63 @@
+"""Asks every attach point's probe type which points of the target it names, and groups them by what `args` looks like.
+
+This happens before any type is inferred, because `args` decides the types of the body.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...core import ast
+from ...core.compilation import Compilation
+from ...core.diagnostics import did_you_mean
+from ...core.probe import AttachPointError, ConcretePoint, ProbeType
+from ...core.types import Struct
+from .matched import Layout, MatchedProbe, MatchedProgram
+
+
+@dataclass(frozen=True, slots=True)
+class MatchPoints:
+    """Program -> MatchedProgram."""
+
+    name: str = "match-points"
+    stage: str = "typecheck"
+
+    def run(self, program: ast.Program, compilation: Compilation) -> MatchedProgram:
+        return MatchedProgram(program, tuple(_match_probe(probe, compilation) for probe in program.probes))
+
+
+def _match_probe(probe: ast.Probe, compilation: Compilation) -> MatchedProbe:
+    layouts: dict[tuple[str, Struct | None], tuple[ProbeType, list[ConcretePoint]]] = {}
+    recorded = len(compilation.diagnostics.recorded)
+    for written in probe.attach_points:
+        try:
+            probe_type = _probe_type(written, compilation)
+            points = probe_type.match(probe_type.parse(written.parts[1:]), compilation.target)
+            for point in points:
+                args = probe_type.args(point, compilation.target)
+                layouts.setdefault((point.probe_type, args), (probe_type, []))[1].append(point)
+        except AttachPointError as error:
+            compilation.diagnostics.error(str(error), written.span, hints=error.hints)
+    if not layouts and len(compilation.diagnostics.recorded) == recorded:
+        compilation.diagnostics.error(
+            "Probe has no valid attach points. If this is expected, set the 'missing_probes' config variable to 'warn'.",
+            probe.span,
+        )
+    return MatchedProbe(
+        probe,
+        tuple(Layout(probe_type, tuple(points), args) for (_, args), (probe_type, points) in layouts.items()),
+    )
+
+
+def _probe_type(written: ast.AttachPoint, compilation: Compilation) -> ProbeType:
+    """The probe type named by the first part: canonical names in any letter case, aliases as they are spelled."""
+    provider = written.parts[0]
+    known = compilation.probe_types
+    found = known.get(provider)
+    if found is None:
+        found = known.get(provider.lower())
+        if found is not None and provider.lower() != found.names[0]:
+            found = None
+    if found is None:
+        raise AttachPointError(f"Invalid probe type: {provider}", did_you_mean(provider.lower(), known.names()))
+    return found

@@ -1,0 +1,34 @@
+"""The artifact between the passes of type-check: probes with their points, before any type is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ...core import ast
+from ...core.probe import ConcretePoint, ProbeType
+from ...core.types import Struct
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Points of one probe whose bodies are checked together: same probe type, same `args`."""
+
+    probe_type: ProbeType
+    points: tuple[ConcretePoint, ...]
+    args: Struct | None
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedProbe:
+    """`bindings` gives each use of a scratch variable the slot that it reads or writes."""
+
+    node: ast.Probe
+    layouts: tuple[Layout, ...]
+    bindings: Mapping[ast.Variable, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedProgram:
+    program: ast.Program
+    probes: tuple[MatchedProbe, ...]
