@@ -1,0 +1,117 @@
+"""The numbers of bpf(2) that this tracer uses, named as in include/uapi/linux/bpf.h without the common prefix.
+
+Only numbers: what they are good for is in the files that use them.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, IntFlag
+
+
+class Command(IntEnum):
+    """enum bpf_cmd."""
+
+    MAP_CREATE = 0
+    MAP_LOOKUP_ELEM = 1
+    MAP_UPDATE_ELEM = 2
+    MAP_DELETE_ELEM = 3
+    MAP_GET_NEXT_KEY = 4
+    PROG_LOAD = 5
+    OBJ_PIN = 6
+    PROG_TEST_RUN = 10
+    OBJ_GET_INFO_BY_FD = 15
+    RAW_TRACEPOINT_OPEN = 17
+    BTF_LOAD = 18
+    MAP_FREEZE = 22
+    MAP_LOOKUP_BATCH = 24
+    MAP_DELETE_BATCH = 27
+    LINK_CREATE = 28
+    ITER_CREATE = 33
+
+
+class MapType(IntEnum):
+    """enum bpf_map_type: the generic maps and those of tracing."""
+
+    HASH = 1
+    ARRAY = 2
+    PROG_ARRAY = 3
+    PERF_EVENT_ARRAY = 4
+    PERCPU_HASH = 5
+    PERCPU_ARRAY = 6
+    STACK_TRACE = 7
+    CGROUP_ARRAY = 8
+    LRU_HASH = 9
+    LRU_PERCPU_HASH = 10
+    LPM_TRIE = 11
+    QUEUE = 22
+    STACK = 23
+    RINGBUF = 27
+    TASK_STORAGE = 29
+    BLOOM_FILTER = 30
+
+
+PER_CPU_MAP_TYPES = frozenset({MapType.PERCPU_HASH, MapType.PERCPU_ARRAY, MapType.LRU_PERCPU_HASH})
+
+
+class ProgramType(IntEnum):
+    """enum bpf_prog_type: those of tracing, and those that can be run by hand."""
+
+    SOCKET_FILTER = 1
+    KPROBE = 2
+    TRACEPOINT = 5
+    PERF_EVENT = 7
+    RAW_TRACEPOINT = 17
+    TRACING = 26
+    LSM = 29
+    SYSCALL = 31
+
+
+class AttachType(IntEnum):
+    """enum bpf_attach_type."""
+
+    NONE = 0
+    TRACE_RAW_TP = 23
+    TRACE_FENTRY = 24
+    TRACE_FEXIT = 25
+    TRACE_ITER = 28
+    PERF_EVENT = 41
+    TRACE_KPROBE_MULTI = 42
+    TRACE_UPROBE_MULTI = 48
+    TRACE_KPROBE_SESSION = 56
+    TRACE_UPROBE_SESSION = 57
+
+
+class MapFlag(IntFlag):
+    """Flags of BPF_MAP_CREATE."""
+
+    NO_PREALLOC = 1 << 0
+    NUMA_NODE = 1 << 2
+    RDONLY = 1 << 3
+    STACK_BUILD_ID = 1 << 5
+    RDONLY_PROG = 1 << 7
+    MMAPABLE = 1 << 10
+
+
+class UpdateFlag(IntEnum):
+    """Flags of BPF_MAP_UPDATE_ELEM: any key, only a new key, only a key that is there."""
+
+    ANY = 0
+    NOEXIST = 1
+    EXIST = 2
+
+
+class ProgramFlag(IntFlag):
+    """Flags of BPF_PROG_LOAD."""
+
+    SLEEPABLE = 1 << 4
+
+
+#: link_create.{kprobe,uprobe}_multi.flags: the probe is on the return.
+MULTI_RETURN = 1
+#: test.flags: run on the CPU that test.cpu names.
+TEST_RUN_ON_CPU = 1
+#: Size of a name with its final NUL.
+OBJ_NAME_LEN = 16
+#: src_reg of a two-slot load: imm is a map's fd; imm is a map's fd and the next imm an offset in its value.
+PSEUDO_MAP_FD = 1
+PSEUDO_MAP_VALUE = 2
