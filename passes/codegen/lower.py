@@ -75,9 +75,9 @@ class BodyLowering:
 
     def call_by_name(self, name: str) -> Value:
         """The value of a builtin that the script did not write."""
-        function = self.function(name)
         site = EmittedCall(self, ast.Identifier(self._probe.node.span, name), INT64)
-        return function.emit(self.emitter, site)
+        with site.emitting(None):
+            return self.function(name).emit(self.emitter, site)
 
     def function(self, name: str) -> Function:
         function = self.compilation.functions.get(name)
