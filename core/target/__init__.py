@@ -1,0 +1,141 @@
+"""The kernel and the binaries as the compiler sees them: one interface, live or captured in a directory.
+
+The compiler reads the machine only through a Target, so that it can compile for another machine and that tests give
+the same bytes everywhere. Nothing here loads or attaches anything.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pybpftrace.core.target.btf import Btf
+    from pybpftrace.core.target.dependency import Dependency
+    from pybpftrace.core.target.tracepoint_format import TracepointFormat
+
+
+@dataclass(frozen=True, slots=True)
+class UserFunction:
+    """A function of an ELF file: `address` as in its symbol table, `size` and `file_offset` in bytes."""
+
+    path: str
+    address: int
+    size: int
+    file_offset: int
+
+
+class Target(ABC):
+    """One machine. What is not there is None or empty, never an error; OSError means that it could not be read."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name  # 'live', or 'directory:PATH'
+        self._facts: dict[Dependency, None] = {}
+
+    @property
+    def dependencies(self) -> list[Dependency]:
+        """Every fact beyond the kernel that has been read so far, each once, in order of the first reading."""
+        return list(self._facts)
+
+    def remember(self, dependency: Dependency) -> None:
+        """For implementations: add a fact to `dependencies`."""
+        self._facts[dependency] = None
+
+    @staticmethod
+    def live() -> Target:
+        """This machine. Facts are read when they are asked for, not now."""
+        from pybpftrace.core.target.live import LiveTarget
+
+        return LiveTarget()
+
+    @staticmethod
+    def from_directory(path: str) -> Target:
+        """A captured machine (see directory.py). Raises OSError and ValueError."""
+        from pybpftrace.core.target.directory import DirectoryTarget
+
+        return DirectoryTarget(path)
+
+    @property
+    @abstractmethod
+    def architecture(self) -> str:
+        """'x86_64', 'aarch64', ...: the machine field of uname(2)."""
+
+    @property
+    @abstractmethod
+    def kernel_release(self) -> str:
+        """'6.18.44-custom': the release field of uname(2)."""
+
+    @property
+    @abstractmethod
+    def kernel_build_id(self) -> str:
+        """The GNU build id of the running kernel, lower-case hexadecimal."""
+
+    @property
+    @abstractmethod
+    def possible_cpus(self) -> tuple[int, ...]:
+        """The CPUs that per-CPU maps have a value for, ascending."""
+
+    @property
+    @abstractmethod
+    def online_cpus(self) -> tuple[int, ...]:
+        """The CPUs that run now, ascending."""
+
+    @property
+    @abstractmethod
+    def pid_namespace(self) -> tuple[int, int] | None:
+        """(st_dev, st_ino) of our pid namespace, for bpf_get_ns_current_pid_tgid; None when it is the initial one."""
+
+    @property
+    @abstractmethod
+    def btf(self) -> Btf | None:
+        """The kernel's types, None on a kernel without BTF. Raises BtfError when they are malformed."""
+
+    @property
+    @abstractmethod
+    def features(self) -> frozenset[str]:
+        """Names of features.py."""
+
+    @abstractmethod
+    def tracepoints(self) -> list[tuple[str, str]]:
+        """(category, event) of every tracepoint, sorted."""
+
+    @abstractmethod
+    def tracepoint_text(self, category: str, event: str) -> str | None:
+        """The tracefs `format` file of a tracepoint."""
+
+    def tracepoint_format(self, category: str, event: str) -> TracepointFormat | None:
+        """The same, parsed. Raises TracepointFormatError when the kernel's text cannot be understood."""
+        text = self.tracepoint_text(category, event)
+        if text is None:
+            return None
+        from pybpftrace.core.target.tracepoint_format import parse_format
+
+        return parse_format(text)
+
+    @abstractmethod
+    def user_function(self, path: str, symbol: str) -> UserFunction | None:
+        """The first function called `symbol` in the ELF file at `path`; None too when that is no ELF file.
+
+        Raises ElfError (a ValueError) when its tables are corrupt.
+        """
+
+    @abstractmethod
+    def user_functions(self, path: str) -> list[str]:
+        """The names of all functions in the ELF file at `path`, sorted, each once."""
+
+    @abstractmethod
+    def resolve_binary(self, name: str) -> list[str]:
+        """The paths that `name` in an attach point stands for, in the order in which they are searched.
+
+        `name` is a path, a name on $PATH, `libNAME` for a library of the dynamic loader's cache, or any of the first
+        two with a glob. Paths are not made absolute.
+        """
+
+    @abstractmethod
+    def cgroup_id(self, path: str) -> int:
+        """The id of the cgroup v2 directory at `path`. Raises OSError when it is not there."""
+
+    @abstractmethod
+    def kernel_symbol(self, name: str) -> int | None:
+        """The address of a kernel symbol; None when there is none or addresses are hidden from us."""

@@ -1,0 +1,295 @@
+"""Writes captured targets: a target that remembers what a compilation asks of it, and saves just that.
+
+A script more is a capture more: saving into a directory adds to it, and what is there stays as it is. It must not read
+the machine itself; all it knows comes through the target that it wraps.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pybpftrace.core.target import Target, UserFunction
+from pybpftrace.core.target.btf import Btf
+from pybpftrace.core.target.btf_subset import subset
+from pybpftrace.core.target.btf_types import (
+    BtfType,
+    Datasec,
+    Enum,
+    Enum64,
+    Float,
+    Func,
+    Fwd,
+    Int,
+    Struct,
+    Typedef,
+    Union,
+    Var,
+)
+from pybpftrace.core.target.directory import BTF_FILE, EVENTS, TARGET_FILE, read_target
+from pybpftrace.core.target.event_files import FORMAT_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+
+    from pybpftrace.core.target.dependency import Dependency
+
+named_kinds: dict[str, type] = {
+    kind.__name__.lower(): kind
+    for kind in (Struct, Union, Enum, Enum64, Typedef, Int, Float, Fwd, Func, Var, Datasec)
+}
+"""The kinds that are captured by name; all others are reached from one of these. 'struct' -> Struct and so on."""
+
+CONSTANT = "constant"  # the kind word of an enum that is asked for by one of its constants: it may have no name
+
+
+class RecordingBtf(Btf):
+    """The types of `btf`, which it shares; `asked` collects the ids of those that were looked at."""
+
+    def __init__(self, btf: Btf) -> None:
+        super().__init__(btf.blob, btf.sections, btf.index)
+        self.asked: set[int] = set()
+        self.asked_constants: set[str] = set()
+
+    def find_all(self, name: str, kinds: Collection[type]) -> Iterator[int]:
+        for type_id in super().find_all(name, kinds):
+            self.asked.add(type_id)
+            yield type_id
+
+    def find_constant(self, name: str) -> tuple[int, int] | None:
+        found = super().find_constant(name)
+        if found is not None:
+            self.asked_constants.add(name)
+        return found
+
+    def type(self, type_id: int) -> BtfType:
+        found = super().type(type_id)
+        self.asked.add(type_id)
+        return found
+
+
+class RecordingTarget(Target):
+    """Answers as `target` does, and remembers what was asked for until `save`."""
+
+    def __init__(self, target: Target) -> None:
+        super().__init__(target.name)
+        self._target = target
+        self._formats: dict[tuple[str, str], str] = {}
+        self._types: set[str] = set()
+        self._found: dict[str, dict[str, Any]] = {"binaries": {}, "cgroups": {}, "kernel_symbols": {}, "searches": {}}
+
+    @property
+    def dependencies(self) -> list[Dependency]:
+        return self._target.dependencies
+
+    @property
+    def architecture(self) -> str:
+        return self._target.architecture
+
+    @property
+    def kernel_release(self) -> str:
+        return self._target.kernel_release
+
+    @property
+    def kernel_build_id(self) -> str:
+        return self._target.kernel_build_id
+
+    @property
+    def possible_cpus(self) -> tuple[int, ...]:
+        return self._target.possible_cpus
+
+    @property
+    def online_cpus(self) -> tuple[int, ...]:
+        return self._target.online_cpus
+
+    @property
+    def pid_namespace(self) -> tuple[int, int] | None:
+        return self._target.pid_namespace
+
+    @cached_property
+    def btf(self) -> RecordingBtf | None:
+        btf = self._target.btf
+        return None if btf is None else RecordingBtf(btf)
+
+    @property
+    def features(self) -> frozenset[str]:
+        return self._target.features
+
+    def tracepoints(self) -> list[tuple[str, str]]:
+        """Not remembered: of a wildcard's matches those are kept whose format is read."""
+        return self._target.tracepoints()
+
+    def tracepoint_text(self, category: str, event: str) -> str | None:
+        text = self._target.tracepoint_text(category, event)
+        if text is not None:
+            self._formats[category, event] = text
+        return text
+
+    def user_function(self, path: str, symbol: str) -> UserFunction | None:
+        found = self._target.user_function(path, symbol)
+        if found is not None:
+            functions = self._found["binaries"].setdefault(path, {"functions": {}})["functions"]
+            functions[symbol] = [found.address, found.size, found.file_offset]
+        return found
+
+    def user_functions(self, path: str) -> list[str]:
+        """Not remembered: of a wildcard's matches those are kept that are looked up."""
+        return self._target.user_functions(path)
+
+    def resolve_binary(self, name: str) -> list[str]:
+        paths = self._target.resolve_binary(name)
+        if paths:
+            self._found["searches"][name] = paths
+        return paths
+
+    def cgroup_id(self, path: str) -> int:
+        found = self._found["cgroups"][path] = self._target.cgroup_id(path)
+        return found
+
+    def kernel_symbol(self, name: str) -> int | None:
+        address = self._target.kernel_symbol(name)
+        if address is not None:
+            self._found["kernel_symbols"][name] = address
+        return address
+
+    def want_type(self, name: str) -> None:
+        """Remember a type without looking at it: 'struct task_struct', or all types of a bare name."""
+        word, _, rest = name.partition(" ")
+        kinds = {named_kinds[word]} if rest and word in named_kinds else set(named_kinds.values())
+        if self.btf is None or not list(self.btf.find_all(rest if len(kinds) == 1 else name, kinds)):
+            raise ValueError(f"{self.name} has no type {name!r}")
+
+    def save(self, directory: str) -> None:
+        """Write what was asked for as a captured target, or add it to the one that is in `directory`.
+
+        Raises OSError, and ValueError when `directory` holds another kernel or a type that this target does not have.
+        """
+        data = self._merged(directory)
+        for (category, event), text in sorted(self._formats.items()):
+            place = os.path.join(directory, EVENTS, category, event)
+            os.makedirs(place, exist_ok=True)
+            write_once(os.path.join(place, FORMAT_FILE), text.encode("utf-8", "surrogateescape"))
+        os.makedirs(directory, exist_ok=True)
+        if self.btf is not None:
+            ids = {type_id for key in data["types"] for type_id in self._ids_of(self.btf, key)}
+            write_changed(os.path.join(directory, BTF_FILE), subset(self.btf, ids))
+        text = json.dumps(data, indent=1, sort_keys=True, ensure_ascii=True) + "\n"
+        write_changed(os.path.join(directory, TARGET_FILE), text.encode())
+
+    def _merged(self, directory: str) -> dict[str, Any]:
+        """The content of target.json: what is there, and what was asked for besides."""
+        here: dict[str, Any] = {
+            "architecture": self.architecture,
+            "features": sorted(self.features),
+            "kernel_build_id": self.kernel_build_id,
+            "kernel_release": self.kernel_release,
+            "online_cpus": list(self.online_cpus),
+            "pid_namespace": None if self.pid_namespace is None else list(self.pid_namespace),
+            "possible_cpus": list(self.possible_cpus),
+            "types": sorted(self._type_keys()),
+            **self._found,
+        }
+        if not os.path.exists(os.path.join(directory, TARGET_FILE)):
+            return here
+        there = read_target(directory)
+        if there["kernel_build_id"] != here["kernel_build_id"]:
+            raise ValueError(
+                f"{directory} holds kernel {there['kernel_build_id']}, this is {here['kernel_build_id']}: "
+                "one directory is one kernel"
+            )
+        there["types"] = sorted({*there["types"], *here["types"]})
+        for key in self._found:
+            there[key] = merge(there[key], here[key])
+        return there
+
+    def _type_keys(self) -> set[str]:
+        """The asked types as 'struct file', the second of that name as 'struct file#2', a constant's enum as such."""
+        if self.btf is None:
+            return set()
+        words = {kind: word for word, kind in named_kinds.items()}
+        keys = {f"{CONSTANT} {name}" for name in self.btf.asked_constants}
+        for type_id in list(self.btf.asked):
+            found = Btf.type(self.btf, type_id)
+            word = words.get(type(found))
+            if word is not None and found.name:
+                position = list(Btf.find_all(self.btf, found.name, {type(found)})).index(type_id)
+                keys.add(f"{word} {found.name}" + (f"#{position + 1}" if position else ""))
+        return keys
+
+    def _ids_of(self, btf: Btf, key: str) -> list[int]:
+        word, _, name = key.partition(" ")
+        if word == CONSTANT:
+            found = Btf.find_constant(btf, name)
+            ids = [] if found is None else [found[0]]
+        else:
+            name, _, position = name.partition("#")
+            start = int(position or 1) - 1
+            ids = list(Btf.find_all(btf, name, {named_kinds[word]}))[start : start + 1]
+        if not ids:
+            raise ValueError(f"{self.name} has no {key}, which is in the directory already")
+        return ids
+
+
+def capture(
+    target: Target,
+    directory: str,
+    *,
+    tracepoints: Iterable[tuple[str, str]],
+    types: Iterable[str],
+    binaries: Mapping[str, Iterable[str]],
+    cgroups: Iterable[str],
+    kernel_symbols: Iterable[str] = (),
+) -> None:
+    """Save the named parts of `target` in `directory`.
+
+    `types` are 'struct task_struct' or bare names; `binaries` maps names as in attach points to function names. Raises
+    OSError, and ValueError for what `target` does not have.
+    """
+    recording = RecordingTarget(target)
+    for category, event in tracepoints:
+        if recording.tracepoint_text(category, event) is None:
+            raise ValueError(f"{target.name} has no tracepoint {category}:{event}")
+    for name in types:
+        recording.want_type(name)
+    for name, functions in binaries.items():
+        paths = recording.resolve_binary(name)
+        if not paths:
+            raise ValueError(f"{target.name} has no binary {name!r}")
+        for function in functions:
+            if not [path for path in paths if recording.user_function(path, function)]:
+                raise ValueError(f"{name} has no function {function!r}")
+    for path in cgroups:
+        recording.cgroup_id(path)
+    for symbol in kernel_symbols:
+        if recording.kernel_symbol(symbol) is None:
+            raise ValueError(f"{target.name} has no kernel symbol {symbol!r}")
+    recording.save(directory)
+
+
+def merge(there: dict[str, Any], here: dict[str, Any]) -> dict[str, Any]:
+    """Both objects together; where both have a key, objects merge and of other values the one that is there stays."""
+    merged = {**here, **there}
+    for key in there.keys() & here.keys():
+        if isinstance(there[key], dict) and isinstance(here[key], dict):
+            merged[key] = merge(there[key], here[key])
+    return merged
+
+
+def write_once(path: str, content: bytes) -> None:
+    """Raises OSError."""
+    if not os.path.exists(path):
+        write_changed(path, content)
+
+
+def write_changed(path: str, content: bytes) -> None:
+    """Write a file unless it has this content already. Raises OSError."""
+    try:
+        with open(path, "rb") as file:
+            if file.read() == content:
+                return
+    except FileNotFoundError:
+        pass
+    with open(path, "wb") as file:
+        file.write(content)

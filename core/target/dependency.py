@@ -1,0 +1,155 @@
+"""What a compilation read from the machine beyond its kernel, so that a cached result can tell whether it still holds.
+
+Every fact is plain data and is checked against the live machine in microseconds. The BTF reader is never
+imported and the ELF reader only for searches: a cached start must not pay for the compiler.
+"""
+
+from __future__ import annotations
+
+import os
+from binascii import crc32
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from pybpftrace.core.linux import machine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Fact: TypeAlias = "str | int | tuple[Fact, ...] | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """One fact: `fact` was the answer to the question `key` of this `kind`.
+
+    | kind | key | fact |
+    |---|---|---|
+    | file | path | (st_dev, st_ino, size in bytes, mtime in ms), None when not there |
+    | text | path | (size in bytes, CRC-32) of the content, None when not there |
+    | cgroup | path | the cgroup's id |
+    | path | name searched | the paths found, in order |
+    | machine | possible_cpus, online_cpus, pid_namespace | the Target attribute of that name |
+    | symbol | kernel symbol | (address, boot id), address None when there is none |
+    """
+
+    kind: str
+    key: str
+    fact: Fact
+
+    def to_data(self) -> list[object]:
+        """[kind, key, fact] with lists for tuples, for json.dumps."""
+        return [self.kind, self.key, thaw(self.fact)]
+
+    @staticmethod
+    def from_data(data: object) -> Dependency:
+        """The inverse of `to_data`. Raises ValueError."""
+        if not isinstance(data, list) or len(data) != 3:
+            raise ValueError(f"not a dependency: {data!r}")
+        kind, key, fact = data
+        if not isinstance(kind, str) or not isinstance(key, str) or not is_known(kind, key):
+            raise ValueError(f"not a dependency: {data!r}")
+        return Dependency(kind, key, freeze(fact))
+
+
+def is_known(kind: str, key: str) -> bool:
+    return kind in current_facts and (kind != "machine" or key in machine_facts)
+
+
+def still_holds(dependency: Dependency) -> bool:
+    """Whether the live machine would answer the same now; a question that fails now counts as answered differently."""
+    try:
+        return current_facts[dependency.kind](dependency) == dependency.fact
+    except (OSError, ValueError):  # ValueError: a loader cache or the like that is malformed now
+        return False
+
+
+def freeze(value: object) -> Fact:
+    """JSON data as a Fact. Raises ValueError."""
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, list | tuple):
+        return tuple(freeze(item) for item in value)
+    raise ValueError(f"not a fact: {value!r}")
+
+
+def thaw(fact: Fact) -> object:
+    return [thaw(item) for item in fact] if isinstance(fact, tuple) else fact
+
+
+def file_fact(path: str) -> Fact:
+    """Raises OSError, except when there is no such file."""
+    try:
+        status = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns // 1_000_000
+
+
+def text_fact(content: bytes | None) -> Fact:
+    return None if content is None else (len(content), crc32(content))
+
+
+def read_content(path: str) -> bytes | None:
+    """The bytes of a file, None when there is none. Raises OSError otherwise."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def symbol_fact(name: str, known: Fact = None) -> tuple[int | None, str]:
+    """(address, boot id) of a kernel symbol.
+
+    Addresses of the kernel's own symbols change only at boot (KASLR), so an answer `known` from this boot is good
+    without reading /proc/kallsyms, which takes about 50 ms. Symbols of modules and missing ones are looked up again:
+    those carry a boot id of ''.
+    """
+    boot = (read_content("/proc/sys/kernel/random/boot_id") or b"").decode().strip()
+    if boot and isinstance(known, tuple) and known[1:] == (boot,) and isinstance(known[0], int):
+        return known[0], boot
+    from pybpftrace.core.target.kallsyms import find_symbol
+
+    address, is_core = find_symbol(name)
+    return address, boot if is_core else ""
+
+
+def cgroup_fact(path: str) -> int:
+    from pybpftrace.core.linux.cgroup import cgroup_id
+
+    return cgroup_id(path)
+
+
+def search_fact(name: str) -> tuple[str, ...]:
+    """The paths that a name in an attach point stands for: a library's short name, else a path or a name on $PATH."""
+    from pybpftrace.core.binary.libraries import find_executable, find_library
+
+    if name.startswith("lib") and "*" not in name:
+        library = find_library(name.removeprefix("lib"))
+        if library is not None:
+            return (library,)
+    return tuple(find_executable(name, os.environ.get("PATH", os.defpath)))
+
+
+def pid_namespace() -> tuple[int, int] | None:
+    """(st_dev, st_ino) of our pid namespace, None when it is the initial one. Raises OSError."""
+    device, inode, is_initial = machine.pid_namespace()
+    return None if is_initial else (device, inode)
+
+
+machine_facts: dict[str, Callable[[], tuple[int, ...] | None]] = {
+    "possible_cpus": machine.possible_cpus,
+    "online_cpus": machine.online_cpus,
+    "pid_namespace": pid_namespace,
+}
+
+
+current_facts: dict[str, Callable[[Dependency], Fact]] = {
+    "file": lambda dependency: file_fact(dependency.key),
+    "text": lambda dependency: text_fact(read_content(dependency.key)),
+    "cgroup": lambda dependency: cgroup_fact(dependency.key),
+    "path": lambda dependency: search_fact(dependency.key),
+    "machine": lambda dependency: machine_facts[dependency.key](),
+    "symbol": lambda dependency: symbol_fact(dependency.key, dependency.fact),
+}

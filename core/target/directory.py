@@ -1,0 +1,142 @@
+"""A captured machine: a directory of small files that diff well and can live in a repository.
+
+    target.json                      everything small, see `read_target`
+    btf                              a cut-down raw BTF blob; missing on a kernel without BTF
+    events/CATEGORY/EVENT/format     as in tracefs
+
+It only reads; capture.py writes. What was not captured is not there, exactly as on a machine without it.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pybpftrace.core.target import Target, UserFunction
+from pybpftrace.core.target.dependency import Dependency, file_fact, read_content
+from pybpftrace.core.target.event_files import event_directories, read_format
+
+if TYPE_CHECKING:
+    from pybpftrace.core.target.btf import Btf
+
+TARGET_FILE = "target.json"
+BTF_FILE = "btf"
+EVENTS = "events"
+
+# What target.json holds, with the value for what is left out. `searches`: name in an attach point -> paths in order.
+# `binaries`: path -> {"functions": {name: [address, size, file offset]}}. `cgroups`: path -> id. `kernel_symbols`:
+# name -> address. `types`: what the BTF blob was cut down to, see capture.py. `pid_namespace`: [dev, ino] or null.
+layout: dict[str, object] = {
+    "architecture": "",
+    "binaries": {},
+    "cgroups": {},
+    "features": [],
+    "kernel_build_id": "",
+    "kernel_release": "",
+    "kernel_symbols": {},
+    "online_cpus": [],
+    "pid_namespace": None,
+    "possible_cpus": [],
+    "searches": {},
+    "types": [],
+}
+
+
+def read_target(directory: str) -> dict[str, Any]:
+    """The content of target.json, every key of `layout` present. Raises OSError and ValueError."""
+    path = os.path.join(directory, TARGET_FILE)
+    with open(path, encoding="utf-8") as file:
+        data = json.load(file)
+    if not isinstance(data, dict):
+        raise ValueError(f"{path}: not an object")
+    for key, value in data.items():
+        if key not in layout:
+            raise ValueError(f"{path}: unknown key {key!r}")
+        default = layout[key]
+        if default is not None and type(value) is not type(default):
+            raise ValueError(f"{path}: {key} must be a {type(default).__name__}")
+    return {**layout, **data}
+
+
+class DirectoryTarget(Target):
+    """Reads the directory at `path`. Raises OSError and ValueError when there is no captured target in it."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"directory:{path}")
+        self.path = path
+        self._data = read_target(path)
+        for name in (TARGET_FILE, BTF_FILE):
+            file = os.path.join(path, name)
+            self.remember(Dependency("file", file, file_fact(file)))
+
+    @property
+    def architecture(self) -> str:
+        return str(self._data["architecture"])
+
+    @property
+    def kernel_release(self) -> str:
+        return str(self._data["kernel_release"])
+
+    @property
+    def kernel_build_id(self) -> str:
+        return str(self._data["kernel_build_id"])
+
+    @property
+    def possible_cpus(self) -> tuple[int, ...]:
+        return tuple(self._data["possible_cpus"])
+
+    @property
+    def online_cpus(self) -> tuple[int, ...]:
+        return tuple(self._data["online_cpus"])
+
+    @property
+    def pid_namespace(self) -> tuple[int, int] | None:
+        namespace = self._data["pid_namespace"]
+        return None if namespace is None else (int(namespace[0]), int(namespace[1]))
+
+    @cached_property
+    def btf(self) -> Btf | None:
+        from pybpftrace.core.target.btf import Btf
+
+        blob = read_content(os.path.join(self.path, BTF_FILE))
+        return None if blob is None else Btf.parse(blob)
+
+    @property
+    def features(self) -> frozenset[str]:
+        return frozenset(self._data["features"])
+
+    def tracepoints(self) -> list[tuple[str, str]]:
+        return event_directories(os.path.join(self.path, EVENTS))
+
+    def tracepoint_text(self, category: str, event: str) -> str | None:
+        return read_format(self, os.path.join(self.path, EVENTS), category, event)
+
+    def user_function(self, path: str, symbol: str) -> UserFunction | None:
+        place = self._functions(path).get(symbol)
+        return None if place is None else UserFunction(path, *place)
+
+    def user_functions(self, path: str) -> list[str]:
+        return sorted(self._functions(path))
+
+    def _functions(self, path: str) -> dict[str, list[int]]:
+        functions: dict[str, list[int]] = self._data["binaries"].get(path, {}).get("functions", {})
+        return functions
+
+    def resolve_binary(self, name: str) -> list[str]:
+        paths = self._data["searches"].get(name)
+        if paths is None:
+            return [name] if name in self._data["binaries"] else []
+        return list(paths)
+
+    def cgroup_id(self, path: str) -> int:
+        found = self._data["cgroups"].get(path)
+        if found is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        return int(found)
+
+    def kernel_symbol(self, name: str) -> int | None:
+        address = self._data["kernel_symbols"].get(name)
+        return None if address is None else int(address)

@@ -1,0 +1,143 @@
+"""This machine as a target. Every fact is read when it is first asked for, and remembered as a dependency.
+
+Imports of readers (BTF, ELF, ctypes) are inside the methods that need them: most runs need few.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pybpftrace.core.linux import machine
+from pybpftrace.core.target import Target, UserFunction
+from pybpftrace.core.target.dependency import (
+    Dependency,
+    cgroup_fact,
+    file_fact,
+    pid_namespace,
+    read_content,
+    search_fact,
+    symbol_fact,
+    text_fact,
+)
+from pybpftrace.core.target.event_files import event_directories, read_format
+
+if TYPE_CHECKING:
+    from pybpftrace.core.binary.elf import ElfFile
+    from pybpftrace.core.target.btf import Btf
+
+VMLINUX_BTF = "/sys/kernel/btf/vmlinux"
+
+
+class LiveTarget(Target):
+    """The running kernel and the files of this mount namespace."""
+
+    def __init__(self) -> None:
+        super().__init__("live")
+        self._elf_files: dict[str, ElfFile | None] = {}
+
+    @cached_property
+    def architecture(self) -> str:
+        return machine.architecture()
+
+    @cached_property
+    def kernel_release(self) -> str:
+        return machine.kernel_release()
+
+    @cached_property
+    def kernel_build_id(self) -> str:
+        return machine.kernel_build_id()
+
+    @cached_property
+    def possible_cpus(self) -> tuple[int, ...]:
+        cpus = machine.possible_cpus()
+        self.remember(Dependency("machine", "possible_cpus", cpus))
+        return cpus
+
+    @cached_property
+    def online_cpus(self) -> tuple[int, ...]:
+        cpus = machine.online_cpus()
+        self.remember(Dependency("machine", "online_cpus", cpus))
+        return cpus
+
+    @cached_property
+    def pid_namespace(self) -> tuple[int, int] | None:
+        namespace = pid_namespace()
+        self.remember(Dependency("machine", "pid_namespace", namespace))
+        return namespace
+
+    @cached_property
+    def btf(self) -> Btf | None:
+        from pybpftrace.core.target.btf import Btf
+        from pybpftrace.core.target.cache_directory import cache_directory
+
+        try:
+            return Btf.open(VMLINUX_BTF, self.kernel_build_id, cache_directory())
+        except FileNotFoundError:
+            return None  # CONFIG_DEBUG_INFO_BTF is off
+
+    @cached_property
+    def features(self) -> frozenset[str]:
+        from pybpftrace.core.target.features import find_features
+
+        return find_features(self.kernel_release, self.btf)
+
+    @cached_property
+    def _tracefs(self) -> str:
+        from pybpftrace.core.linux.tracefs import tracefs_root
+
+        return tracefs_root()
+
+    def tracepoints(self) -> list[tuple[str, str]]:
+        """From available_events (lines `category:event`), else from the events directory."""
+        path = os.path.join(self._tracefs, "available_events")
+        content = read_content(path)
+        if content is None:
+            return event_directories(os.path.join(self._tracefs, "events"))
+        self.remember(Dependency("text", path, text_fact(content)))
+        pairs = (line.partition(":") for line in content.decode("utf-8", "surrogateescape").splitlines())
+        return sorted((category, event) for category, _, event in pairs)
+
+    def tracepoint_text(self, category: str, event: str) -> str | None:
+        return read_format(self, os.path.join(self._tracefs, "events"), category, event)
+
+    def user_function(self, path: str, symbol: str) -> UserFunction | None:
+        elf = self._elf(path)
+        found = None if elf is None else elf.symbol(symbol)
+        if elf is None or found is None or not found.is_function:
+            return None
+        offset = elf.address_to_offset(found.address)
+        return None if offset is None else UserFunction(path, found.address, found.size, offset)
+
+    def user_functions(self, path: str) -> list[str]:
+        elf = self._elf(path)
+        return [] if elf is None else sorted({name for _, _, name in elf.function_symbols()})
+
+    def _elf(self, path: str) -> ElfFile | None:
+        """The ELF file at `path`, opened once; None when there is none. Raises OSError when it cannot be read."""
+        if path not in self._elf_files:
+            from pybpftrace.core.binary.elf import ElfFile
+            from pybpftrace.core.binary.elf_format import ElfError
+
+            self.remember(Dependency("file", path, file_fact(path)))
+            try:
+                self._elf_files[path] = ElfFile(path)
+            except (ElfError, FileNotFoundError, NotADirectoryError, IsADirectoryError):
+                self._elf_files[path] = None
+        return self._elf_files[path]
+
+    def resolve_binary(self, name: str) -> list[str]:
+        paths = search_fact(name)
+        self.remember(Dependency("path", name, paths))
+        return list(paths)
+
+    def cgroup_id(self, path: str) -> int:
+        found = cgroup_fact(path)
+        self.remember(Dependency("cgroup", path, found))
+        return found
+
+    def kernel_symbol(self, name: str) -> int | None:
+        found = symbol_fact(name)
+        self.remember(Dependency("symbol", name, found))
+        return found[0]
