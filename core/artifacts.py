@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from . import ast
 from .config import Config
 from .probe import ConcretePoint
 from .source import Source
 from .types import Type
 
-Program = ast.Program
+# A run from the cache has no tree, and making the classes of `ast` would take a tenth of its start.
+if TYPE_CHECKING:
+    from . import ast
+
+    Program = ast.Program
 
 
 @dataclass(frozen=True, slots=True)

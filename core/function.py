@@ -165,9 +165,9 @@ class Aggregation(Function):
 class Writer:
     """Turns the events of one call site into the bytes that they write.
 
-    `views[i]` is the type that field i is read as: an integer type takes the field's low bytes (little endian), so that a
-    conversion costs nothing. `text` makes one event's bytes from its fields. Where `template` is set, `template % fields`
-    gives the same, except for NUL bytes, which do not count; whole runs of events are then formatted at once.
+    `views[i]` is the type that field i is read as: an integer type takes the field's low bytes (little endian), so
+    that a conversion costs nothing. `text` makes one event's bytes from its fields. Where `template` is set, which
+    needs fields that are all numbers, `template % fields` gives the same; whole runs of events are formatted at once.
     """
 
     views: tuple[Type, ...]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .artifacts import CompiledProgram, ExpandedProgram, Program, Session, TypedProgram
     from .compilation import Compilation
     from .function import Function
-    from .output import Format
+    from .output import FormatType
     from .pipeline import Pass, Placement
     from .probe import ProbeType
     from .run import RunOptions
@@ -80,8 +80,8 @@ def register_probe_types() -> Sequence[ProbeType] | None:
 
 
 @hookspec
-def register_formats() -> dict[str, type[Format]] | None:
-    """Output formats by the name that `-f` takes."""
+def register_formats() -> Sequence[FormatType] | None:
+    """Output formats to add to those that `-f` takes."""
 
 
 @hookspec

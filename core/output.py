@@ -1,17 +1,20 @@
 """The contract between what arrives from the kernel and what is written.
 
-`Rendering` turns typed values into text and JSON; `Format` is one output format (text, json) as a plugin; `Output` is what
-an action sees of the running session. None of them knows the compiler.
+`Rendering` turns typed values into text and JSON; `FormatType` is one output format (text, json) as a plugin, which
+makes a `Format` for a run; `Output` is what an action sees of the running session. None of them knows the compiler.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
     from .artifacts import MapSpec
     from .config import Config
+    from .function import Aggregation
+    from .source import Source, Span
     from .types import Type
 
 
@@ -35,9 +38,33 @@ class Rendering(Protocol):
 
     def json(self, type_: Type, value: Any) -> str: ...
 
+    def aggregation(self, type_: Type | None) -> Aggregation | None:
+        """The function that owns the type of an aggregating map's values; None for any other type."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeFailure:
+    """Something that went wrong in a probe: a failed BPF helper, or, with an empty `helper`, a mishap of the script.
+
+    `code` is the helper's result, a negative errno (0 for a lookup that found nothing).
+    """
+
+    source: Source
+    span: Span
+    message: str
+    helper: str = ""
+    code: int = 0
+
 
 class Format(Protocol):
-    """One output format. Each method gives the bytes to write; empty bytes write nothing."""
+    """One output format in one run. Each method gives the bytes to write; empty bytes write nothing.
+
+    `verbatim`: `printed` gives its text unchanged. `notices_on_output`: what `attached`, `lost` and `failure` give
+    belongs to the output; otherwise to standard error.
+    """
+
+    verbatim: ClassVar[bool]
+    notices_on_output: ClassVar[bool]
 
     def attached(self, count: int) -> bytes: ...
 
@@ -51,11 +78,23 @@ class Format(Protocol):
 
     def lost(self, count: int) -> bytes: ...
 
-    def failure(self, message: str, helper: str, code: int, place: tuple[str, int, int]) -> bytes:
-        """A run-time failure; `place` is (script, line, column)."""
+    def failure(self, failure: RuntimeFailure, *, colour: bool = False) -> bytes: ...
 
     def end(self) -> bytes:
         """Written once after the last event, before the maps."""
+
+
+class FormatType(Protocol):
+    """One output format as a plugin: an object in the `FORMATS` of a module in `plugins/formats`, or from the hook
+    `register_formats`. `-f NAME` picks the one whose `names` hold NAME; it goes into `RunOptions.format`, and the
+    output stage calls `create` once the program's values can be rendered.
+    """
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+    @property
+    def create(self) -> Callable[[Rendering], Format]: ...
 
 
 class Output(Protocol):
@@ -67,6 +106,9 @@ class Output(Protocol):
     def write(self, data: bytes) -> None:
         """Queues bytes for the output; they are written once per batch of events."""
 
+    def error(self, message: str) -> None:
+        """Writes an `ERROR:` line to standard error, after what was queued for the output."""
+
     def print_map(self, name: str, *, top: int = 0, divisor: int = 1) -> None: ...
 
     def clear_map(self, name: str) -> None:
@@ -75,4 +117,11 @@ class Output(Protocol):
     def zero_map(self, name: str) -> None:
         """Sets every value to zero bytes; keys stay."""
 
-    def exit(self, code: int) -> None: ...
+    def exit(self, code: int) -> None:
+        """Ends the run with an exit status; events that are still queued are dropped."""
+
+
+def map_key_text(rendering: Rendering, type_: Type, key: Any) -> bytes:
+    """A map's key as it stands between the brackets: without parentheses around the whole, whatever they are from."""
+    text = rendering.text(type_, key)
+    return text[1:-1] if text.startswith(b"(") and text.endswith(b")") else text

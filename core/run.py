@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .diagnostics import Diagnostic
     from .function import Function
-    from .output import Format
+    from .output import FormatType
     from .probe import ProbeType
 
 
@@ -22,7 +23,7 @@ class RunOptions:
     `functions` and `probe_types` have just the objects that the program's `origins` name.
     """
 
-    format: Format
+    format: FormatType
     functions: Mapping[str, Function]
     probe_types: Mapping[str, ProbeType]
     pid: int | None = None
@@ -35,3 +36,16 @@ class RunOptions:
     report_helper_failures: bool = False
     show_verifier_log: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class LoadError(Exception):
+    """A run that could not be started: everything that was attached is detached again when this is raised.
+
+    `diagnostics` are printed in their order (spans point into the program's source; a kernel log is part of a message).
+    The command ends with `status`: 255 when loading or attaching failed, 1 for what the user asked for wrongly.
+    """
+
+    def __init__(self, diagnostics: tuple[Diagnostic, ...], status: int = 255) -> None:
+        super().__init__("; ".join(d.message for d in diagnostics))
+        self.diagnostics = diagnostics
+        self.status = status

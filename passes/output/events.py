@@ -1,0 +1,195 @@
+"""From raw ring buffer records to the actions that they ask for.
+
+This is the loop that has to keep up with the kernel. What a call site needs is prepared once; runs of records of one
+call site are decoded by column and formatted as a whole. It neither reads the ring buffer nor writes anything itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from struct import Struct
+from typing import Any, Protocol
+
+from ...core.artifacts import EventSpec
+from ...core.function import Action, Function, Writer
+from ...core.output import Output
+from ...core.records import EVENT_ID_SIZE, decoder, is_long_string, record_layout
+from ...core.types import Array, OwnedType, String, Tuple, Type
+from .columns import Cleaner, clean_columns, cut_strings, mark_full_strings, record_code
+
+#: Flags in a record's length and the size of its header: include/uapi/linux/bpf.h, BPF_RINGBUF_*.
+BUSY, DISCARDED = 1 << 31, 1 << 30
+HEADER_SIZE = 8
+
+#: Records that are formatted by one operation. More gains nothing and costs memory.
+BLOCK = 128
+
+#: Takes the record at a place of a span, and equal ones that follow; gives the place after the last one taken.
+Consumer = Callable[[bytes, int], int]
+#: Handles the fields of a run of records, given by column; `count` is how many records there are.
+Sink = Callable[[list[Iterable[Any]], int], None]
+
+
+class RunningOutput(Output, Protocol):
+    """An Output that says whether `exit` was called."""
+
+    exiting: bool
+
+
+class EventDecoder:
+    """Decodes spans of records and has their actions carried out, in order."""
+
+    def __init__(self, events: Iterable[EventSpec], functions: Mapping[str, Function], output: RunningOutput) -> None:
+        self._specs = {event.id: event for event in events}
+        self._functions = functions
+        self._output = output
+        self._trailer = output.rendering.config.str_trunc_trailer.encode()
+        self._consumers: dict[int, Consumer] = {}
+
+    def decode(self, span: bytes) -> None:
+        """Takes a span of whole records; stops behind an event that ends the run.
+
+        Raises: KeyError: for an event that is not one of the program's.
+        """
+        output, consumers = self._output, self._consumers
+        unpack = Struct("<I4xQ").unpack_from
+        at, end = 0, len(span)
+        while at < end and not output.exiting:
+            length, event = unpack(span, at)
+            if length & DISCARDED:
+                at += HEADER_SIZE + ((length & ~DISCARDED) + 7 & ~7)
+                continue
+            if length & BUSY:
+                return
+            consume = consumers.get(event) or self._prepare(event)
+            at = consume(span, at)
+
+    def _prepare(self, event: int) -> Consumer:
+        spec = self._specs[event]
+        action = self._functions[spec.function]
+        assert isinstance(action, Action), f"{spec.function} is no action"
+        writer = action.writer(spec, self._output)
+        if writer is None:
+            # Every single one may end the run, or needs what was written before it to be there.
+            sink, most = _handle_each(action.handler(spec, self._output)), 1
+            writer = Writer(spec.fields, lambda values: b"")
+        else:
+            sink, most = _write_all(writer.text, self._output.write), 1 << 20
+        cleaners = self._cleaners(writer.views)
+        if any(map(is_long_string, spec.fields)):
+            consumer = _varying(spec, writer.views, cleaners, sink, most)
+        else:
+            consumer = _fixed(spec, writer, cleaners, sink, most, self._output.write)
+        self._consumers[event] = consumer
+        return consumer
+
+    def _cleaners(self, views: tuple[Type, ...]) -> tuple[Cleaner, ...]:
+        found: list[Cleaner] = []
+        for index, view in enumerate(views):
+            match view:
+                case String(size=size):
+                    clean = mark_full_strings if is_long_string(view) else cut_strings
+                    found.append((index, partial(clean, size, self._trailer)))
+                case Tuple() | Array() | OwnedType():
+                    found.append((index, partial(map, decoder(view, self._owned))))
+        return tuple(found)
+
+    def _owned(self, type_: OwnedType, data: bytes) -> Any:
+        return self._functions[type_.owner].decode(type_, data)
+
+
+def _handle_each(handle: Callable[[tuple[Any, ...]], None]) -> Sink:
+    def sink(columns: list[Iterable[Any]], count: int) -> None:
+        for fields in zip(*columns, strict=True) if columns else [()] * count:
+            handle(fields)
+
+    return sink
+
+
+def _write_all(text: Callable[[tuple[Any, ...]], bytes], write: Callable[[bytes], None]) -> Sink:
+    def sink(columns: list[Iterable[Any]], count: int) -> None:
+        write(b"".join(map(text, zip(*columns, strict=True))) if columns else text(()) * count)
+
+    return sink
+
+
+def _fixed(
+    spec: EventSpec,
+    writer: Writer,
+    cleaners: tuple[Cleaner, ...],
+    sink: Sink,
+    most: int,
+    write: Callable[[bytes], None],
+) -> Consumer:
+    """Records that all have the same size; at most `most` at a time."""
+    layout = record_layout(spec.fields)
+    size = layout.fixed_size
+    code = f"{HEADER_SIZE + EVENT_ID_SIZE}x" + record_code(layout, writer.views)
+    # Length and id are the same in every record of a run; the page offset differs.
+    same = re.escape(size.to_bytes(4, "little")), re.escape(spec.id.to_bytes(8, "little"))
+    find_run = re.compile(b"(?:%b.{4}%b.{%d}){1,%d}+" % (*same, size - EVENT_ID_SIZE, most), re.DOTALL).match
+    one, block = Struct("<" + code), Struct("<" + code * BLOCK)
+    template = writer.template
+    block_template = (template or b"") * BLOCK
+
+    def consume(span: bytes, at: int) -> int:
+        run = find_run(span, at)
+        if run is None:
+            raise ValueError(f"an event of {spec.function} is not {size} bytes long")
+        end = run.end()
+        records = memoryview(span)
+        if template is None:
+            columns: list[Iterable[Any]] = list(zip(*one.iter_unpack(records[at:end]), strict=True))
+            clean_columns(columns, cleaners)
+            sink(columns, (end - at) // one.size)
+            return end
+        whole = at + (end - at) // block.size * block.size
+        parts = [block_template % values for values in block.iter_unpack(records[at:whole])]
+        parts += map(template.__mod__, one.iter_unpack(records[whole:end]))
+        write(b"".join(parts))
+        return end
+
+    return consume
+
+
+def _varying(
+    spec: EventSpec, views: tuple[Type, ...], cleaners: tuple[Cleaner, ...], sink: Sink, most: int
+) -> Consumer:
+    """Records with long strings, whose bytes follow the fixed part; at most `most` at a time."""
+    layout = record_layout(spec.fields)
+    record = Struct("<I4xQ" + record_code(layout, views))
+    unpack = record.unpack_from
+    event, text_start = spec.id, HEADER_SIZE + layout.fixed_size
+    long_strings = [index for index, view in enumerate(views) if is_long_string(view)]
+
+    def consume(span: bytes, at: int) -> int:
+        rows: list[tuple[Any, ...]] = []
+        texts: list[list[bytes]] = [[] for _ in long_strings]
+        # The first two items of a row are the length and the id.
+        slots = [(index + 2, texts[i].append) for i, index in enumerate(long_strings)]
+        add_row, last = rows.append, len(span) - record.size
+        while True:
+            row = unpack(span, at)
+            length = row[0]
+            if row[1] != event or length >= DISCARDED:
+                break
+            add_row(row)
+            start = at + text_start
+            for slot, add_text in slots:
+                end = start + row[slot]
+                add_text(span[start:end])
+                start = end
+            at += HEADER_SIZE + (length + 7 & ~7)
+            if at > last or len(rows) == most:
+                break
+        columns: list[Iterable[Any]] = []
+        columns += list(zip(*rows, strict=True))[2:]
+        for index, text in zip(long_strings, texts, strict=True):
+            columns[index] = text
+        clean_columns(columns, cleaners)
+        sink(columns, len(rows))
+        return at
+
+    return consume

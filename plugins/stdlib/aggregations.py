@@ -1,0 +1,196 @@
+"""Aggregations to a few numbers per key and CPU: count, sum, min, max, avg, stats.
+
+Updates are atomic: a part belongs to one CPU, but a probe may be interrupted there by another one that updates the same
+part. The exception is the comparison in min and max, where an interrupted probe may overwrite the other one's extreme.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from struct import Struct
+from typing import Any, ClassVar
+
+from ...core.emitter import Emitter, Value
+from ...core.function import Aggregation, CallSite, EmitSite, Signature, integer_of
+from ...core.integers import convert, truncated_quotient
+from ...core.json_text import json_integer
+from ...core.output import Rendering
+from ...core.types import INT64, UINT64, Int, OwnedType, Type, base_name
+
+_WORD = 8
+_PAIR = Struct("<QQ")
+
+
+def _is_signed(type_: Type) -> bool:
+    return isinstance(type_, OwnedType) and not type_.name.startswith("u")
+
+
+def _integer(type_: Type) -> Int:
+    return INT64 if _is_signed(type_) else UINT64
+
+
+class Count(Aggregation):
+    """`count()`: how many times. A part is one u64."""
+
+    names: ClassVar[tuple[str, ...]] = ("count",)
+
+    def type_of(self, call: CallSite) -> Type:
+        return OwnedType("count", "count_t", _WORD, aggregation=True, integer=UINT64)
+
+    def emit_update(self, emitter: Emitter, slot: Value, call: EmitSite) -> None:
+        emitter.atomic_add(slot, emitter.constant(1))
+
+    def reduce(self, type_: OwnedType, parts: Sequence[bytes]) -> Any:
+        return convert(UINT64, sum(int.from_bytes(part, "little") for part in parts))
+
+    def sort_key(self, type_: OwnedType, value: Any) -> int:
+        key: int = value
+        return key
+
+    def divide(self, type_: OwnedType, value: Any, divisor: int) -> Any:
+        return truncated_quotient(value, divisor)
+
+    def text(self, type_: OwnedType, value: Any, rendering: Rendering) -> bytes:
+        return b"%d" % value
+
+    def json(self, type_: OwnedType, value: Any, rendering: Rendering) -> str:
+        return json_integer(value)
+
+
+class _OfNumber(Count):
+    """An aggregation of numbers, signed unless all of them are unsigned. The type `NAME_t` is `uNAME_t` then."""
+
+    signature: ClassVar[Signature] = Signature(1, 1)
+    part_size: ClassVar[int] = _WORD
+    castable: ClassVar[bool] = True
+
+    def type_of(self, call: CallSite) -> Type:
+        name = self.names[0]
+        integer = integer_of(call.types[0])
+        if integer is None:
+            call.error(f"{name}() only supports integer arguments ({base_name(call.types[0])} provided)", 0)
+        as_integer = INT64 if integer is None or integer.signed else UINT64
+        return OwnedType(
+            name,
+            f"{name}_t" if as_integer.signed else f"u{name}_t",
+            self.part_size,
+            aggregation=True,
+            integer=as_integer if self.castable else None,
+        )
+
+
+class Sum(_OfNumber):
+    """`sum(n)`. A part is one 64-bit number."""
+
+    names: ClassVar[tuple[str, ...]] = ("sum",)
+
+    def emit_update(self, emitter: Emitter, slot: Value, call: EmitSite) -> None:
+        emitter.atomic_add(slot, call.value(0))
+
+    def reduce(self, type_: OwnedType, parts: Sequence[bytes]) -> Any:
+        return convert(_integer(type_), sum(int.from_bytes(part, "little") for part in parts))
+
+
+class _Extreme(_OfNumber):
+    """A part is a 64-bit number and a u64 that is 1 once there was a number."""
+
+    part_size: ClassVar[int] = 2 * _WORD
+    _wins: ClassVar[str]
+
+    def emit_update(self, emitter: Emitter, slot: Value, call: EmitSite) -> None:
+        integer = _integer(call.type)
+        number = emitter.cast(call.value(0), integer)
+        is_first = emitter.compare("==", emitter.load(slot, UINT64, _WORD), emitter.constant(0))
+        known = emitter.load(slot, integer)
+        is_better = emitter.compare(self._wins, number, known, signed=integer.signed)
+        with emitter.when(emitter.binary("|", is_first, is_better)):
+            emitter.store(slot, number)
+            emitter.store(slot, emitter.constant(1, UINT64), _WORD)
+
+    def reduce(self, type_: OwnedType, parts: Sequence[bytes]) -> Any:
+        pairs = map(_PAIR.unpack, parts)
+        numbers = [convert(_integer(type_), number) for number, is_set in pairs if is_set]
+        return self._best(numbers) if numbers else 0
+
+    def _best(self, numbers: list[int]) -> int:
+        raise NotImplementedError
+
+    def sort_key(self, type_: OwnedType, value: Any) -> int:
+        # Extremes are put in order as unsigned numbers, negative ones last.
+        return convert(UINT64, value)
+
+
+class Min(_Extreme):
+    """`min(n)`: the smallest number."""
+
+    names: ClassVar[tuple[str, ...]] = ("min",)
+    _wins: ClassVar[str] = "<"
+
+    def _best(self, numbers: list[int]) -> int:
+        return min(numbers)
+
+
+class Max(_Extreme):
+    """`max(n)`: the largest number."""
+
+    names: ClassVar[tuple[str, ...]] = ("max",)
+    _wins: ClassVar[str] = ">"
+
+    def _best(self, numbers: list[int]) -> int:
+        return max(numbers)
+
+
+class _Totalling(_OfNumber):
+    """A part is the total of the numbers (64 bits) and how many there were (u64)."""
+
+    json_kind: ClassVar[str] = "stats"
+    part_size: ClassVar[int] = 2 * _WORD
+
+    def emit_update(self, emitter: Emitter, slot: Value, call: EmitSite) -> None:
+        emitter.atomic_add(slot, call.value(0))
+        emitter.atomic_add(slot, emitter.constant(1), _WORD)
+
+    def _totals(self, type_: OwnedType, parts: Sequence[bytes]) -> tuple[int, int]:
+        """(total, count) over all CPUs."""
+        pairs = [_PAIR.unpack(part) for part in parts]
+        total = convert(_integer(type_), sum(total for total, _ in pairs))
+        return total, convert(UINT64, sum(count for _, count in pairs))
+
+
+class Avg(_Totalling):
+    """`avg(n)`: the average, rounded toward zero."""
+
+    names: ClassVar[tuple[str, ...]] = ("avg",)
+
+    def reduce(self, type_: OwnedType, parts: Sequence[bytes]) -> Any:
+        total, count = self._totals(type_, parts)
+        return truncated_quotient(total, count) if count else 0
+
+
+class Stats(_Totalling):
+    """`stats(n)`: count, average and total. The value is that tuple."""
+
+    names: ClassVar[tuple[str, ...]] = ("stats",)
+    castable: ClassVar[bool] = False
+
+    def reduce(self, type_: OwnedType, parts: Sequence[bytes]) -> Any:
+        total, count = self._totals(type_, parts)
+        return count, truncated_quotient(total, count) if count else 0, total
+
+    def sort_key(self, type_: OwnedType, value: Any) -> int:
+        average: int = value[1]
+        return average
+
+    def divide(self, type_: OwnedType, value: Any, divisor: int) -> Any:
+        count, average, total = value
+        return count, truncated_quotient(average, divisor), total
+
+    def text(self, type_: OwnedType, value: Any, rendering: Rendering) -> bytes:
+        return b"{ .count = %d, .average = %d, .total = %d }" % value
+
+    def json(self, type_: OwnedType, value: Any, rendering: Rendering) -> str:
+        count, average, total = map(json_integer, value)
+        return f'{{"count": {count}, "average": {average}, "total": {total}}}'
+
+
+FUNCTIONS = (Count(), Sum(), Min(), Max(), Avg(), Stats())

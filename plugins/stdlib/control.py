@@ -1,0 +1,32 @@
+"""What ends a run: `exit`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ClassVar
+
+from ...core.artifacts import EventSpec
+from ...core.emitter import Emitter, Value
+from ...core.function import Action, EmitSite, Signature
+from ...core.output import Output
+from ...core.types import VOID
+
+
+class Exit(Action):
+    """`exit([code])`: ends the probe now and the run when the event is handled; the status is the code's low 8 bits."""
+
+    names: ClassVar[tuple[str, ...]] = ("exit",)
+    signature: ClassVar[Signature] = Signature(0, 1, kinds={0: ("int",)})
+    wakes_reader: ClassVar[bool] = True
+
+    def emit(self, emitter: Emitter, call: EmitSite) -> Value:
+        emitter.event([partial(call.value, index) for index in range(len(call.types))], call.types, {})
+        emitter.end_probe()
+        return emitter.constant(0, VOID)
+
+    def handler(self, event: EventSpec, output: Output) -> Callable[[tuple[Any, ...]], None]:
+        return lambda fields: output.exit(fields[0] if fields else 0)
+
+
+FUNCTIONS = (Exit(),)

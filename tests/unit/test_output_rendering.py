@@ -1,0 +1,67 @@
+"""Values as text and as JSON, literally as the specification of the output has them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from output_fakes import rendering
+from pybpftrace.core.json_text import json_string
+from pybpftrace.core.types import BOOL, INT8, INT64, UINT8, UINT64, Array, OwnedType, Pointer, String, Tuple, Type
+
+STATS = OwnedType("stats", "stats_t", 16, (), True)
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "text", "data"),
+    [
+        (INT64, -5, "-5", "-5"),
+        (UINT8, 200, "200", "200"),
+        (INT64, 2**53 + 1, "9007199254740993", '"9007199254740993"'),
+        (UINT64, 2**64 - 1, "18446744073709551615", '"18446744073709551615"'),
+        (INT64, 2**60, "1152921504606846976", "1152921504606846976"),
+        (BOOL, True, "true", "true"),
+        (BOOL, False, "false", "false"),
+        (String(8), b"abc", "abc", '"abc"'),
+        (String(8), b"12345678", "12345678..", '"12345678.."'),
+        (Pointer(INT8), 0x1000, "0x1000", "4096"),
+        (Pointer(INT8), 0, "0x0", "0"),
+        (Array(INT64, 3), [1, -2, 3], "[1,-2,3]", "[1,-2,3]"),
+        (
+            Tuple((INT64, Tuple((INT64, String(4))), BOOL)),
+            (1, (2, b"abc"), True),
+            "(1, (2, abc), true)",
+            '[1,[2,"abc"],true]',
+        ),
+        (Tuple((INT64,)), (1,), "(1)", "[1]"),
+        (
+            STATS,
+            (1, 7, 7),
+            "{ .count = 1, .average = 7, .total = 7 }",
+            '{"count": 1, "average": 7, "total": 7}',
+        ),
+    ],
+)
+def test_a_value_shows_as_the_specification_says(type_: Type, value: Any, text: str, data: str) -> None:
+    assert rendering().text(type_, value) == text.encode()
+    assert rendering().json(type_, value) == data
+
+
+def test_a_string_that_fills_its_storage_gets_the_trailer_of_the_configuration() -> None:
+    assert rendering(str_trunc_trailer="~").text(String(3), b"abc") == b"abc~"
+    assert rendering(str_trunc_trailer="").text(String(3), b"abc") == b"abc"
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        (b'a"b\\c', '"a\\"b\\\\c"'),
+        (b"\n\r\t\x01\x1f\x7f", '"\\n\\r\\t\\u0001\\u001f\x7f"'),
+        ("grün €".encode(), '"grün €"'),
+        (b"a\xffb", '"a\ufffdb"'),
+    ],
+)
+def test_json_strings_are_escaped_and_always_valid(raw: bytes, text: str) -> None:
+    assert json_string(raw) == text
+    assert json.loads(json_string(raw)) == raw.decode("utf-8", "replace")

@@ -1,0 +1,77 @@
+"""Aggregations: what a program does to its part, and how the parts of all CPUs become one value."""
+
+from __future__ import annotations
+
+import pytest
+from output_fakes import FUNCTIONS, Call, aggregated, rendering
+from pybpftrace.core.types import BOOL, INT32, INT64, UINT32, UINT64, Int, OwnedType, String, Type
+
+
+def type_of(name: str, argument: Type = INT64) -> OwnedType:
+    type_ = FUNCTIONS[name].type_of(Call(name, *([] if name == "count" else [argument])))
+    assert isinstance(type_, OwnedType)
+    return type_
+
+
+@pytest.mark.parametrize(
+    ("name", "argument", "cpus", "value"),
+    [
+        ("count", INT64, [[0, 0, 0], [0]], 4),
+        ("sum", INT64, [[5, -7], [1]], -1),
+        ("sum", UINT64, [[2**64 - 1], [2]], 1),
+        ("min", INT64, [[5, -3], [], [4]], -3),
+        ("min", UINT64, [[5, 2**64 - 1], [9]], 5),
+        ("max", INT64, [[-5, -3], []], -3),
+        ("max", UINT64, [[5, 2**64 - 1], [9]], 2**64 - 1),
+        ("max", INT64, [[], []], 0),
+        ("avg", INT64, [[10], [15]], 12),
+        ("avg", INT64, [[-10], [-15]], -12),
+        ("avg", INT64, [[], []], 0),
+        ("stats", INT64, [[3, 4], [5]], (3, 4, 12)),
+        ("stats", INT64, [[], []], (0, 0, 0)),
+    ],
+)
+def test_the_parts_of_all_cpus_make_one_value(name: str, argument: Type, cpus: list[list[int]], value: object) -> None:
+    type_ = type_of(name, argument)
+    parts = [aggregated(type_, numbers) for numbers in cpus]
+    assert FUNCTIONS[name].reduce(type_, parts) == value
+
+
+@pytest.mark.parametrize("name", ["sum", "min", "max", "avg", "stats"])
+def test_the_sign_of_the_argument_makes_the_type(name: str) -> None:
+    assert str(type_of(name, INT32)) == f"{name}_t"
+    assert str(type_of(name, UINT32)) == f"u{name}_t"
+    assert str(type_of(name, Int(1, True, flexible=True))) == f"{name}_t"
+
+
+def test_all_but_stats_read_as_an_integer() -> None:
+    assert [type_of(n, UINT32).integer for n in ("count", "sum", "min", "max", "avg", "stats")] == [UINT64] * 5 + [None]
+    assert type_of("sum", INT32).integer == INT64
+
+
+@pytest.mark.parametrize("argument", [String(4), BOOL])
+@pytest.mark.parametrize("name", ["sum", "min", "max", "avg", "stats"])
+def test_only_integers_can_be_aggregated(name: str, argument: Type) -> None:
+    call = Call(name, argument)
+    FUNCTIONS[name].type_of(call)
+    base = "string" if isinstance(argument, String) else "bool"
+    assert call.errors == [f"{name}() only supports integer arguments ({base} provided)"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "divided"),
+    [("count", 17, 5), ("sum", -17, -5), ("avg", 9, 3), ("stats", (4, 17, 68), (4, 5, 68))],
+)
+def test_division_goes_toward_zero_and_of_stats_takes_the_average(name: str, value: object, divided: object) -> None:
+    assert FUNCTIONS[name].divide(type_of(name), value, 3) == divided
+
+
+def test_negative_extremes_are_put_in_order_after_positive_ones() -> None:
+    type_ = type_of("min")
+    assert sorted([-1, 5, 3], key=lambda value: FUNCTIONS["min"].sort_key(type_, value)) == [3, 5, -1]
+
+
+def test_stats_show_as_a_record() -> None:
+    assert FUNCTIONS["stats"].map_text(type_of("stats"), b"@s", (1, 7, 7), rendering()) == (
+        b"@s: { .count = 1, .average = 7, .total = 7 }\n"
+    )
