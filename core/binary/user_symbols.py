@@ -197,13 +197,12 @@ def _function_at(binary: _Binary, offset: int) -> tuple[str, int] | None:
 
 def _paths(pid: int, mapping: Mapping) -> Iterator[str]:
     """Where the mapped file can be opened, surest first."""
-    root = f"/proc/{pid}/root{mapping.path}"
-    for path in (mapping.path, root):
-        if _is_mapped_file(path, mapping):
-            yield path
+    if _is_mapped_file(mapping.path, mapping):
+        yield mapping.path
     # This link is the mapped file itself, even deleted or replaced, but following it takes CAP_CHECKPOINT_RESTORE.
     yield f"/proc/{pid}/map_files/{mapping.start:x}-{mapping.end:x}"
-    # Some file systems give stat() another device than maps has (btrfs): with the same inode the path is believed.
+    # The path as the process sees it. The device is not compared: some file systems (btrfs) give stat() another one.
+    root = f"/proc/{pid}/root{mapping.path}"
     if not mapping.deleted and _has_inode(root, mapping.inode):
         yield root
 
