@@ -79,12 +79,14 @@ class AttachRequest:
 class ProbeType:
     """A probe type. Objects are stateless; one serves all probes of the type.
 
-    `names`: the canonical name first, then aliases. `any_case` lists the names that match in any letter case.
+    `names`: the canonical name first, which matches in any letter case, then aliases, which match as they are spelled.
     `program_type`: the kernel's name of the BPF program type in lower case (`tracepoint`, `perf_event`, `kprobe`,
     `raw_tracepoint`). `space`: the memory that addresses of this probe's data point into. `lifecycle`: 'attached', or
-    'begin'/'end' for programs that load runs once itself. `pid_filter`: how `-p` restricts the probe: 'program' (a test in front of
-    the body), 'attach' (the kernel does it), or 'none'. `preemptible`: another task may run the same program on the same CPU before this
-    run ends, so that per-CPU scratch has to be claimed.
+    'begin'/'end' for programs that load runs once itself. `pid_filter`: how `-p` restricts the probe: 'program' (a test
+    in front of the body), 'attach' (the kernel does it), or 'none'. `preemptible`: another task may run the same
+    program on the same CPU before this run ends, so that per-CPU scratch has to be claimed. `attached_backwards`: of
+    several programs on one event the kernel runs the last one first, so load attaches these after all others, in
+    reverse order.
     """
 
     names: ClassVar[tuple[str, ...]]
@@ -94,6 +96,7 @@ class ProbeType:
     pid_filter: ClassVar[str] = "none"
     default_return: ClassVar[int] = 0
     preemptible: ClassVar[bool] = False
+    attached_backwards: ClassVar[bool] = False
 
     def parse(self, parts: tuple[str, ...]) -> PointSpec:
         """Reads the parts of an attach point after the provider.

@@ -18,8 +18,8 @@ _TEXT_TYPES = frozenset((b"t", b"T", b"w", b"W"))
 _END_MARKERS = frozenset((b"_etext", b"_einittext"))
 #: The largest distance to a function's start that is believed where nothing marks its end.
 _MAX_SIZE = 1 << 20
-#: Names of code that comes and goes at run time: addresses are used again for other programs.
-_SHORT_LIVED = (b"bpf_", b"ftrace_trampoline")
+#: What the kernel gives as the module of code that comes and goes: its addresses are used again for other code.
+_SHORT_LIVED = (b"\t[bpf]", b"\t[__builtin__ftrace]", b"\t[__builtin__kprobes]")
 _RELOAD_AFTER = 1.0  # seconds
 _NEVER = float("-inf")
 
@@ -55,7 +55,7 @@ class KernelSymbols:
         if self.restricted:
             return None
         index = self._find(address)
-        if (index is None or self._lines[index].startswith(_SHORT_LIVED, _NAME_AT)) and self._reload():
+        if (index is None or self._lines[index].endswith(_SHORT_LIVED)) and self._reload():
             index = self._find(address)
         if index is None:
             return None

@@ -13,6 +13,7 @@ ffffffff81000000 T _text
 ffffffff81000100 t helper_of_read
 ffffffff81000200 T vfs_read
 ffffffff81000300 W weak_one
+ffffffff81000380 T bpf_prog_load
 ffffffff81000400 D some_data
 ffffffff81001000 T _etext
 ffffffff82000000 D more_data
@@ -145,6 +146,7 @@ def test_functions_of_the_kernel_are_never_looked_up_again(kallsyms: Path) -> No
     kallsyms.unlink()
     clock.now += 1000
     assert symbols.resolve(0xFFFFFFFF81000204) == ("vfs_read", 4)
+    assert symbols.resolve(0xFFFFFFFF81000384) == ("bpf_prog_load", 4)
     assert symbols.address_of("vfs_read") == 0xFFFFFFFF81000200
 
 

@@ -1,0 +1,131 @@
+"""Puts a program's instructions into the kernel: map addresses filled in, type information beside them.
+
+What the verifier says when it refuses is explained in terms of the script elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import sys
+from collections.abc import Mapping
+
+from ...core.artifacts import CompiledProgram, ProgramSpec
+from ...core.diagnostics import Diagnostic, Severity
+from ...core.linux import bpf
+from ...core.run import LoadError, RunOptions
+
+_INSTRUCTION_SIZE = 8
+#: opcode of the two-slot load of a 64-bit constant (BPF_LD | BPF_IMM | BPF_DW).
+_LOAD_CONSTANT = 0x18
+#: The source register of such a load says what its constant stands for.
+_SOURCES = {"map": bpf.PSEUDO_MAP_FD, "map_value": bpf.PSEUDO_MAP_VALUE}
+#: The largest log that the kernel keeps; a longer one has lost lines.
+_LOG_LIMIT = (16 << 20) - 2
+
+
+class Programs:
+    """The loaded programs of one CompiledProgram: `descriptors` in its order.
+
+    Raises: LoadError: when the kernel refuses one; the others are closed again.
+    """
+
+    def __init__(self, compiled: CompiledProgram, maps: Mapping[str, int], options: RunOptions) -> None:
+        self.descriptors: list[int] = []
+        btf = _load_btf(compiled.btf)
+        try:
+            for program in compiled.programs:
+                self.descriptors.append(_load(program, compiled, maps, btf, options))
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            if btf:
+                os.close(btf)  # the programs hold on to it
+
+    def close(self) -> None:
+        while self.descriptors:
+            os.close(self.descriptors.pop())
+
+
+def _load_btf(blob: bytes) -> int:
+    """The fd of the program's own types, 0 without.
+
+    They only make programs easier to inspect: a kernel that does not take them runs the program all the same.
+    """
+    if not blob:
+        return 0
+    try:
+        return bpf.load_btf(blob)
+    except bpf.KernelError:
+        return 0
+
+
+def _load(
+    program: ProgramSpec, compiled: CompiledProgram, maps: Mapping[str, int], btf: int, options: RunOptions
+) -> int:
+    described = bool(btf and program.function_type_id)
+    image = bpf.ProgramImage(
+        bpf.ProgramType[program.program_type.upper()],
+        with_maps(program, maps),
+        name=program.name,
+        btf_fd=btf if described else 0,
+        func_info=struct.pack("=II", 0, program.function_type_id) if described else b"",
+    )
+    log_size = compiled.config.log_size
+    try:
+        if options.show_verifier_log:
+            loaded = bpf.load_program_with_log(image, log_size=log_size)
+            _print_log(program, loaded.log)
+            return loaded.fd
+        return bpf.load_program(
+            image.prog_type,
+            image.insns,
+            name=image.name,
+            btf_fd=image.btf_fd,
+            func_info=image.func_info,
+            log_size=log_size,
+        )
+    except bpf.VerifierError as error:
+        from .verifier import explain
+
+        if options.show_verifier_log:
+            _print_log(program, error.log)
+        raise LoadError(
+            explain(
+                program,
+                compiled.source,
+                error.errno or 0,
+                error.log,
+                show_log=options.verbose,
+                log_was_cut=len(error.log) >= _LOG_LIMIT,
+            )
+        ) from error
+    except bpf.KernelError as error:
+        code = error.errno or 0
+        head = f"Error loading BPF program for {program.point.name}. Error code: {-code} ({error.strerror})."
+        raise LoadError((Diagnostic(Severity.ERROR, head), Diagnostic(Severity.ERROR, str(error)))) from error
+
+
+def with_maps(program: ProgramSpec, maps: Mapping[str, int]) -> bytes:
+    """The instructions with the maps' descriptors in place.
+
+    A load of a map's value keeps the number in its second slot, the offset within the value. Raises: LoadError: for a
+    relocation that fits neither the instructions nor the maps, as a damaged file may have.
+    """
+    code = bytearray(program.instructions)
+    for relocation in program.relocations:
+        at = relocation.index * _INSTRUCTION_SIZE
+        source = _SOURCES.get(relocation.kind)
+        inside = 0 <= at <= len(code) - 2 * _INSTRUCTION_SIZE
+        if source is None or relocation.map not in maps or not inside or code[at] != _LOAD_CONSTANT:
+            text = f"the program for {program.point.name} is damaged: no map load at instruction {relocation.index}"
+            raise LoadError((Diagnostic(Severity.ERROR, text),))
+        code[at + 1] = (code[at + 1] & 0x0F) | source << 4
+        struct.pack_into("=i", code, at + 4, maps[relocation.map])
+    return bytes(code)
+
+
+def _print_log(program: ProgramSpec, log: str) -> None:
+    sys.stdout.write(f"BPF verifier log for {program.point.name}:\n{'-' * 38}\n{log}\n")
+    sys.stdout.flush()

@@ -1,0 +1,117 @@
+"""A running program as the output stage sees it: events to wait for, maps to read, an end to bring about.
+
+It owns everything that was made for the run and gives it back in `close`; what attached the probes is not its business.
+All of it is file descriptors, so nothing stays behind when the process is killed.
+"""
+
+from __future__ import annotations
+
+import select
+import sys
+from collections.abc import Sequence
+
+from ...core.artifacts import EVENTS_MAP, FAILURES_MAP, CompiledProgram, FailureSite, MapSpec
+from ...core.linux import bpf
+from ...core.linux.ringbuf import RingBuffer
+from ...core.probe import Link
+from .failures import FailureCounts
+from .maps import Maps
+from .processes import TracedProcess
+from .programs import Programs
+from .signals import EndSignals
+
+
+class KernelSession:
+    """The `Session` of core.artifacts; see there for what each method promises.
+
+    `end_programs` are the descriptors of the end programs in the script's order; `verbose` tells on standard error how
+    a child ended.
+    """
+
+    def __init__(
+        self,
+        program: CompiledProgram,
+        maps: Maps,
+        programs: Programs,
+        signals: EndSignals,
+        process: TracedProcess | None,
+        end_programs: Sequence[int],
+        *,
+        verbose: bool,
+    ) -> None:
+        self.program = program
+        self.attached = 0
+        self.pid = process.pid if process else None
+        self._maps = maps
+        self._programs = programs
+        self._signals = signals
+        self._process = process
+        self._end_programs = end_programs
+        self._verbose = verbose
+        self._links: list[Link] = []
+        self._failures = FailureCounts(program.failures)
+        self._ring: RingBuffer | None = None
+        self._poll = select.poll()
+        self._poll.register(signals.descriptor, select.POLLIN)
+        if process is not None:
+            self._poll.register(process.descriptor, select.POLLIN)
+        if EVENTS_MAP in maps.descriptors:
+            descriptor = maps.descriptors[EVENTS_MAP]
+            self._ring = RingBuffer(descriptor, maps.ring_size)
+            self._poll.register(descriptor, select.POLLIN)
+
+    def add_link(self, link: Link) -> None:
+        self._links.append(link)
+
+    def wait(self, timeout_ms: int) -> None:
+        self._poll.poll(timeout_ms)
+        self._signals.drain()
+
+    def read_span(self) -> bytes:
+        return self._ring.read_span() if self._ring is not None else b""
+
+    def read_map(self, spec: MapSpec) -> list[tuple[bytes, bytes | list[bytes]]]:
+        return self._maps.read(spec)
+
+    def clear_map(self, spec: MapSpec) -> None:
+        self._maps.clear(spec)
+
+    def zero_map(self, spec: MapSpec) -> None:
+        self._maps.zero(spec)
+
+    def failures(self) -> list[tuple[FailureSite, int, int]]:
+        if not self.program.failures:
+            return []
+        return self._failures.gained(self._maps.value(self.program.map(FAILURES_MAP)))
+
+    def finished(self) -> bool:
+        if self._signals.count or not self._links:
+            return True
+        return self._process is not None and self._process.ended()
+
+    def stop(self) -> None:
+        self._detach()
+        if self._process is not None:
+            self._process.terminate()
+            if self._verbose and self._process.ending:
+                sys.stderr.write(f"Child {self._process.ending}\n")
+                self._process.ending = ""
+
+    def _detach(self) -> None:
+        while self._links:
+            self._links.pop().close()
+
+    def run_end_probes(self) -> None:
+        for descriptor in self._end_programs:
+            bpf.test_run(descriptor)
+
+    def close(self) -> None:
+        self._detach()
+        if self._ring is not None:
+            self._ring.close()
+            self._ring = None
+        self._programs.close()
+        self._maps.close()
+        if self._process is not None:
+            self._process.close()
+        self._signals.restore()

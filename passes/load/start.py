@@ -1,0 +1,140 @@
+"""Brings a compiled program to life: everything loaded, begin programs run, probes attached, the traced child let go.
+
+It reads from top to bottom as the sequence of a start. Whatever goes wrong on the way undoes all of it and becomes a
+LoadError, so that callers have one thing to print.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from ...core.artifacts import CompiledProgram, ProgramSpec, Session
+from ...core.diagnostics import Diagnostic, Severity
+from ...core.linux import bpf, machine
+from ...core.linux.errors import KernelError
+from ...core.probe import AttachRequest
+from ...core.run import LoadError, RunOptions
+from .maps import Maps
+from .processes import ChildProcess, TracedProcess
+from .programs import Programs
+from .session import KernelSession
+from .signals import EndSignals
+
+_UNABLE = "Unable to attach probe: {}. If this is expected, set the 'missing_probes' config variable to 'warn'."
+_TOO_MANY = (
+    "Can't attach to {} probes because it exceeds the current limit of {} probes.\n"
+    "You can increase the limit through the BPFTRACE_MAX_PROBES environment variable, but BE CAREFUL since a high "
+    "number of probes attached can cause your system to crash."
+)
+
+#: One program with its descriptor.
+Loaded = tuple[ProgramSpec, int]
+
+
+def start(compiled: CompiledProgram, options: RunOptions) -> Session:
+    """Raises: LoadError."""
+    with ExitStack() as undo, _kernel_errors():
+        _check_count(compiled)
+        _raise_limits(compiled)
+        signals = EndSignals()
+        undo.callback(signals.restore)
+        process = _process(options)
+        if process is not None:
+            undo.callback(process.close)
+        maps = Maps(compiled.maps, compiled.config)
+        undo.callback(maps.close)
+        programs = Programs(compiled, maps.descriptors, options)
+        undo.callback(programs.close)
+
+        loaded = list(zip(compiled.programs, programs.descriptors, strict=True))
+        of_life: dict[str, list[Loaded]] = {"begin": [], "attached": [], "end": []}
+        for program, fd in loaded:
+            of_life[options.probe_types[program.point.probe_type].lifecycle].append((program, fd))
+        session = KernelSession(
+            compiled, maps, programs, signals, process, [fd for _, fd in of_life["end"]], verbose=options.verbose
+        )
+        # From here on the session owns all of it.
+        undo.pop_all()
+        undo.callback(session.close)
+        maps.fill_globals(
+            {
+                "start_time": time.clock_gettime_ns(time.CLOCK_BOOTTIME),
+                "cpid": process.pid if isinstance(process, ChildProcess) else 0,
+            }
+        )
+        for program, fd in of_life["begin"]:
+            _run_begin(program, fd, options)
+        _attach_all(session, of_life["attached"], signals, options)
+        session.attached = len(loaded)
+        if process is not None:
+            process.release()
+        undo.pop_all()
+        return session
+
+
+@contextmanager
+def _kernel_errors() -> Iterator[None]:
+    try:
+        yield
+    except KernelError as error:
+        raise _failure(str(error)) from error
+
+
+def _check_count(compiled: CompiledProgram) -> None:
+    count, limit = len(compiled.programs), compiled.config.max_probes
+    if not count:
+        raise _failure("No probes to attach", status=1)
+    if count > limit:
+        raise _failure(_TOO_MANY.format(count, limit), status=1)
+
+
+def _raise_limits(compiled: CompiledProgram) -> None:
+    """Room for the run's descriptors, and for its maps where memory for them is limited (before Linux 5.11).
+
+    A limit that stays too low shows itself when something cannot be made, so nothing is said about it here.
+    """
+    a_probe = 2 + len(machine.online_cpus())
+    machine.raise_nofile(a_probe * len(compiled.programs) + len(compiled.maps) + 50)
+    machine.raise_memlock()
+
+
+def _process(options: RunOptions) -> TracedProcess | None:
+    if options.command:
+        return ChildProcess(options.command)
+    return None if options.pid is None else TracedProcess(options.pid)
+
+
+def _run_begin(program: ProgramSpec, fd: int, options: RunOptions) -> None:
+    bpf.test_run(fd)
+    _say(options, f"Attaching '{program.point.name}' probe")
+
+
+def _attach_all(session: KernelSession, loaded: list[Loaded], signals: EndSignals, options: RunOptions) -> None:
+    """Attaches probes so that those on one event run in the script's order. Raises: LoadError."""
+    order: tuple[list[Loaded], list[Loaded]] = [], []
+    for program, fd in loaded:
+        order[options.probe_types[program.point.probe_type].attached_backwards].append((program, fd))
+    forwards, backwards = order
+    cpus = machine.online_cpus()
+    for program, fd in [*forwards, *reversed(backwards)]:
+        if signals.count:
+            raise LoadError(())
+        _say(options, f"Trying to attach probe: {program.point.name}")
+        probe_type = options.probe_types[program.point.probe_type]
+        try:
+            session.add_link(probe_type.attach(program, AttachRequest(fd, session.pid, cpus)))
+        except KernelError as error:
+            unable = Diagnostic(Severity.ERROR, _UNABLE.format(program.point.name))
+            raise LoadError((Diagnostic(Severity.ERROR, str(error)), unable)) from error
+
+
+def _say(options: RunOptions, text: str) -> None:
+    if options.verbose:
+        sys.stderr.write(f"{text}\n")
+
+
+def _failure(text: str, status: int = 255) -> LoadError:
+    return LoadError((Diagnostic(Severity.ERROR, text),), status)

@@ -1,0 +1,137 @@
+"""Explains a rejection by the kernel's verifier in terms of the script.
+
+The verifier's log speaks of instructions and registers. The last instruction it looked at leads to the script's own
+place, its last words say what it minded, and for well-known complaints a plain sentence says what that means. It knows
+the text of the log (Documentation/bpf/verifier.rst) and nothing of how programs are loaded.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from bisect import bisect_right
+
+from ...core.artifacts import ProgramSpec
+from ...core.diagnostics import Diagnostic, Severity
+from ...core.source import Source, Span
+
+_INSTRUCTION = re.compile(r"^(\d+): \(", re.MULTILINE)
+#: Lines at the end of a log that count what the verifier did.
+_STATISTICS = re.compile(r"processed \d+ insns|verification time|stack depth|max_states_per_insn|mark_precise")
+
+#: What the verifier says -> what it means for somebody who wrote a script.
+EXPLANATIONS = (
+    (
+        r"combined stack size|stack frame is too large|stack size \d+ exceeds",
+        "Stack size is too large. A smaller on_stack_limit moves large values off the stack.",
+    ),
+    (
+        r"invalid mem access '(?:scalar|inv)'",
+        "the program follows a number that the kernel does not know as an address; memory of other kinds is only "
+        "reached through a cast, as in *(uint64 *)addr",
+    ),
+    (
+        r"_or_null'|_or_null expected|invalid mem access '\w*_or_null",
+        "a result that may be null is used without a test",
+    ),
+    (
+        r"BPF program is too large|processed \d+ insns.*limit.*exceeded|too many instructions",
+        "following every path through the program takes the verifier more steps than it allows; shorter loops or "
+        "fewer branches help",
+    ),
+    (
+        r"back-edge|infinite loop|loop is not bounded",
+        "the verifier cannot see that this loop ends",
+    ),
+    (
+        r"unknown func|program of this type cannot use helper|cannot use helper|helper call is not allowed",
+        "this kernel does not offer that BPF helper to this type of probe",
+    ),
+    (
+        r"unbounded memory access|unbounded min value|min value is (?:negative|outside)|max value is outside",
+        "an offset or a size here could be larger than the memory that it is used on",
+    ),
+    (
+        r"invalid bpf_context access|dereference of modified ctx",
+        "the kernel does not let programs of this type read that part of the probe's data",
+    ),
+    (
+        r"invalid access to map value|invalid access to memory|invalid variable-offset",
+        "the access lies outside the value that it is made on",
+    ),
+    (
+        r"cannot call GPL-restricted function|GPL compatible",
+        "that BPF helper may only be used by programs under the GPL",
+    ),
+    (
+        r"!read_ok|Unreleased reference|R0 not readable|unreachable insn|jump out of range|unknown opcode",
+        "the script is not at fault: this is an error in the code that was generated for it, please report it",
+    ),
+)
+
+
+def explain(
+    program: ProgramSpec, source: Source, code: int, log: str, *, show_log: bool, log_was_cut: bool
+) -> tuple[Diagnostic, ...]:
+    """The diagnostics for a rejected program; `code` is the errno that loading it gave, `log` the verifier's."""
+    head = (
+        f"Error loading BPF program for {program.point.name}. Error code: {-code} ({os.strerror(code)})."
+        + (f"\nKernel error log: \n{log.rstrip()}" if show_log else " Use -v for full kernel error log.")
+    )
+    found = [Diagnostic(Severity.ERROR, head)]
+    words = last_words(log)
+    if words or not log:
+        reason = f"the kernel's verifier says: {words}" if words else _without_log(code)
+        found.append(Diagnostic(Severity.ERROR, reason, place_of(program, source, log), explanations(log)))
+    if show_log and log_was_cut:
+        text = "Kernel log seems to be trimmed. A larger log fits with BPFTRACE_LOG_SIZE set to more bytes."
+        found.append(Diagnostic(Severity.WARNING, text))
+    return tuple(found)
+
+
+def _without_log(code: int) -> str:
+    if code == errno.E2BIG:
+        return "the program has more instructions than the kernel takes"
+    return "the kernel gave no further reason"
+
+
+def last_words(log: str) -> str:
+    """The last line of a log in which the verifier complains; empty when there is none."""
+    for line in reversed(log.splitlines()):
+        words = line.strip()
+        if words and not _STATISTICS.search(words) and not _INSTRUCTION.match(words):
+            return words
+    return ""
+
+
+def explanations(log: str) -> tuple[str, ...]:
+    """The plain sentence for the log's last words, or nothing."""
+    words = last_words(log)
+    return next(((sentence,) for pattern, sentence in EXPLANATIONS if re.search(pattern, words)), ())
+
+
+def place_of(program: ProgramSpec, source: Source, log: str) -> Span | None:
+    """The place in the script of the last instruction that the verifier looked at."""
+    seen = _INSTRUCTION.findall(log)
+    if not seen:
+        return None
+    row = bisect_right([line.index for line in program.lines], int(seen[-1])) - 1
+    if row < 0:
+        return None
+    at = program.lines[row]
+    return _statement(source, at.line, at.column)
+
+
+def _statement(source: Source, line: int, column: int) -> Span | None:
+    """From a place up to the end of its statement or its line; None when the script has no such place."""
+    if not 1 <= line <= source.text.count("\n") + 1:
+        return None
+    text = source.raw_line(line)
+    begin = min(column - 1, len(text))
+    rest = re.match(r"[^;{}]*", text[begin:])
+    length = len(rest[0].rstrip()) if rest else 0
+    start = begin
+    for above in range(1, line):
+        start += len(source.raw_line(above)) + 1
+    return Span(start, start + max(length, 1))

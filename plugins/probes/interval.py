@@ -1,0 +1,37 @@
+"""`interval`: a timer on one CPU, for work that is to be done every so often and not once per CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from ...core.probe import AttachRequest, ConcretePoint, Link, PointSpec, ProbeType
+from .rates import list_rates, match_rate, parse_rate, sampling
+
+if TYPE_CHECKING:
+    from ...core.artifacts import ProgramSpec
+    from ...core.target import Target
+
+
+class IntervalProbe(ProbeType):
+    """`interval:RATE` or `interval:UNIT:N`. It is never bound to a process: the timer belongs to the CPU."""
+
+    names = ("interval", "i")
+    program_type = "perf_event"
+
+    def parse(self, parts: tuple[str, ...]) -> PointSpec:
+        return parse_rate("interval", parts)
+
+    def match(self, spec: PointSpec, target: Target) -> list[ConcretePoint]:
+        return match_rate(spec)
+
+    def list(self, target: Target) -> Iterable[str]:
+        return list_rates("interval")
+
+    def attach(self, program: ProgramSpec, request: AttachRequest) -> Link:
+        from .perf_links import attach_timer
+
+        return attach_timer(*sampling(program.point), request, pid=None, cpus=request.cpus[:1])
+
+
+PROBE_TYPES = (IntervalProbe(),)

@@ -1,0 +1,24 @@
+"""What probe types have in common when they read the parts of an attach point.
+
+It knows the error texts that users of bpftrace know, and nothing of any probe type in particular.
+"""
+
+from __future__ import annotations
+
+from ...core.numbers import NumberError, parse_integer
+from ...core.probe import AttachPointError
+
+
+def check_count(provider: str, parts: tuple[str, ...], *accepted: int) -> None:
+    """Raises: AttachPointError: when there are not as many parts as the probe type takes; the provider is not one."""
+    if len(parts) not in accepted:
+        numbers = " or ".join(map(str, accepted))
+        raise AttachPointError(f"{provider} probe type requires {numbers} arguments, found {len(parts)}")
+
+
+def read_number(text: str, complaint: str, *, maximum: int = 2**63 - 1) -> int:
+    """Raises: AttachPointError: `complaint`, a colon, and what is wrong with the number."""
+    try:
+        return parse_integer(text, maximum=maximum)
+    except NumberError as error:
+        raise AttachPointError(f"{complaint}: {error}") from error

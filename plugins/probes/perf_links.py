@@ -1,0 +1,106 @@
+"""Attaches programs through perf events, which is how all built-in probe types do it.
+
+A whole probe is attached or nothing is: when one event fails, those already there are closed again. It is apart from
+the probe types because compiling needs them but not this.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterable
+
+from ...core.linux import perf, tracefs
+from ...core.linux.errors import KernelError
+from ...core.probe import AttachRequest, ConcretePoint, DescriptorLink, Link
+
+#: What perf_event_open says where a machine has no performance monitoring unit, or not this event.
+_NO_PMU = (errno.ENOENT, errno.EOPNOTSUPP, errno.ENODEV)
+_NO_PMU_ADVICE = (
+    "it has no hardware performance monitoring unit that counts this (virtual machines often have none); "
+    "software:cpu-clock and profile:hz:99 work without one"
+)
+_RATE_ADVICE = "the kernel samples at most kernel.perf_event_max_sample_rate times a second"
+
+#: Opens one event for a process or thread (-1: all) on a CPU (-1: wherever that runs), giving its descriptor.
+Opener = Callable[[int, int], int]
+
+
+def attach_tracepoint(point: ConcretePoint, request: AttachRequest) -> Link:
+    """One event serves all CPUs and all processes (see `perf.open_tracepoint`). Raises KernelError."""
+    event_id = tracefs.event_id(str(point.settings["category"]), str(point.settings["event"]))
+    return DescriptorLink([perf.attach_program(perf.open_tracepoint(event_id), request.program_fd)])
+
+
+def attach_uprobe(point: ConcretePoint, request: AttachRequest, *, is_return: bool) -> Link:
+    """Raises: KernelError."""
+    path, offset = str(point.settings["path"]), int(point.settings["offset"])
+    pid = -1 if request.pid is None else request.pid
+    event = perf.open_uprobe(path, offset, pid, is_return=is_return)
+    return DescriptorLink([perf.attach_program(event, request.program_fd)])
+
+
+def attach_timer(
+    number: int, is_frequency: bool, request: AttachRequest, *, pid: int | None, cpus: tuple[int, ...]
+) -> Link:
+    """A clock on each CPU, or on a process wherever it runs; `number` is Hz for a frequency, else a period in ns.
+
+    Raises: KernelError.
+    """
+
+    def open_event(pid: int, cpu: int) -> int:
+        try:
+            if is_frequency:
+                return perf.open_clock(freq=number, pid=pid, cpu=cpu)
+            return perf.open_clock(period_ns=number, pid=pid, cpu=cpu)
+        except KernelError as error:
+            advice = _RATE_ADVICE if is_frequency and error.errno == errno.EINVAL else ""
+            raise KernelError(error.errno or 0, error.call, error.subject, advice) from error
+
+    return _attach_all(open_event, request.program_fd, pid, cpus)
+
+
+def attach_counter(perf_type: str, config: int, period: int, request: AttachRequest) -> Link:
+    """A 'software' or 'hardware' event, on each CPU or on the traced process. Raises KernelError."""
+
+    def open_event(pid: int, cpu: int) -> int:
+        if perf_type == "software":
+            return perf.open_software(config, period, pid, cpu)
+        try:
+            return perf.open_hardware(config, period, pid, cpu)
+        except KernelError as error:
+            advice = _NO_PMU_ADVICE if error.errno in _NO_PMU else ""
+            raise KernelError(error.errno or 0, error.call, error.subject, advice) from error
+
+    return _attach_all(open_event, request.program_fd, request.pid, request.cpus)
+
+
+def _attach_all(open_event: Opener, program_fd: int, pid: int | None, cpus: tuple[int, ...]) -> Link:
+    """One event per CPU, or per thread of a process; a thread started later inherits that of the one that starts it."""
+    places: Iterable[tuple[int, int]] = ((-1, cpu) for cpu in cpus) if pid is None else ((t, -1) for t in _threads(pid))
+    link = DescriptorLink()
+    ended: KernelError | None = None
+    try:
+        for place in places:
+            try:
+                event = open_event(*place)
+            except KernelError as error:
+                if pid is None or error.errno != errno.ESRCH:
+                    raise
+                ended = error  # this thread is gone; the others count
+                continue
+            link.descriptors.append(perf.attach_program(event, program_fd))
+        if ended is not None and not link.descriptors:
+            raise ended
+    except BaseException:
+        link.close()
+        raise
+    return link
+
+
+def _threads(pid: int) -> list[int]:
+    """The thread ids of a process; its own id when it is gone, which perf_event_open then says."""
+    try:
+        return sorted(int(name) for name in os.listdir(f"/proc/{pid}/task"))
+    except FileNotFoundError:
+        return [pid]

@@ -1,0 +1,38 @@
+"""`profile`: a timer on every CPU, for looking at what runs there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from ...core.probe import AttachRequest, ConcretePoint, Link, PointSpec, ProbeType
+from .rates import list_rates, match_rate, parse_rate, sampling
+
+if TYPE_CHECKING:
+    from ...core.artifacts import ProgramSpec
+    from ...core.target import Target
+
+
+class ProfileProbe(ProbeType):
+    """`profile:RATE` or `profile:UNIT:N`. With a traced process the timers run only while that process does."""
+
+    names = ("profile", "p")
+    program_type = "perf_event"
+    pid_filter = "attach"
+
+    def parse(self, parts: tuple[str, ...]) -> PointSpec:
+        return parse_rate("profile", parts)
+
+    def match(self, spec: PointSpec, target: Target) -> list[ConcretePoint]:
+        return match_rate(spec)
+
+    def list(self, target: Target) -> Iterable[str]:
+        return list_rates("profile")
+
+    def attach(self, program: ProgramSpec, request: AttachRequest) -> Link:
+        from .perf_links import attach_timer
+
+        return attach_timer(*sampling(program.point), request, pid=request.pid, cpus=request.cpus)
+
+
+PROBE_TYPES = (ProfileProbe(),)

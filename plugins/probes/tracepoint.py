@@ -1,0 +1,80 @@
+"""Tracepoints: the places in the kernel that its developers marked, with named fields.
+
+What `args` looks like comes from the event's format file in tracefs; a BPF program finds that record in its context.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from ...core.glob import glob, has_wildcard
+from ...core.probe import AttachPointError, AttachRequest, ConcretePoint, Link, PointSpec, ProbeType
+from ...core.types import Struct
+from .parts import check_count
+
+if TYPE_CHECKING:
+    from ...core.artifacts import ProgramSpec
+    from ...core.target import Target
+
+
+class TracepointProbe(ProbeType):
+    """`tracepoint:CATEGORY:EVENT`. Returning 0 would hide the event from other readers, hence 1."""
+
+    names = ("tracepoint", "t")
+    program_type = "tracepoint"
+    space = "kernel"
+    pid_filter = "program"
+    default_return = 1
+
+    def parse(self, parts: tuple[str, ...]) -> PointSpec:
+        if len(parts) == 1 and has_wildcard(parts[0]):
+            parts = ("*", *parts)
+        check_count("tracepoint", parts, 2)
+        if not all(parts):
+            raise AttachPointError("tracepoint probe must have a target")
+        return PointSpec("tracepoint", {"category": parts[0], "event": parts[1]})
+
+    def match(self, spec: PointSpec, target: Target) -> list[ConcretePoint]:
+        category, event = str(spec.settings["category"]), str(spec.settings["event"])
+        if not has_wildcard(category + event):
+            if target.tracepoint_text(category, event) is None:
+                raise AttachPointError(f"Tracepoint not found: {category}:{event}", _similar(category, event, target))
+            return [_point(category, event)]
+        categories, events = glob(category), glob(event)
+        return [_point(c, e) for c, e in target.tracepoints() if categories.fullmatch(c) and events.fullmatch(e)]
+
+    def list(self, target: Target) -> Iterable[str]:
+        return (f"tracepoint:{category}:{event}" for category, event in target.tracepoints())
+
+    def args(self, point: ConcretePoint, target: Target) -> Struct | None:
+        from ...core.target.tracepoint_format import TracepointFormatError
+        from .record_types import RecordTypes
+
+        category, event = str(point.settings["category"]), str(point.settings["event"])
+        try:
+            record = target.tracepoint_format(category, event)
+        except TracepointFormatError as error:
+            raise AttachPointError(f"Could not parse arguments of \"{point.name}\": {error}") from error
+        if record is None:
+            raise AttachPointError(f"Tracepoint not found: {category}:{event}")
+        fields = RecordTypes("user" if category == "syscalls" else "kernel", target.btf).fields(record.fields)
+        return Struct(event, max((f.offset + f.size for f in record.fields), default=0), fields)
+
+    def attach(self, program: ProgramSpec, request: AttachRequest) -> Link:
+        from .perf_links import attach_tracepoint
+
+        return attach_tracepoint(program.point, request)
+
+
+def _point(category: str, event: str) -> ConcretePoint:
+    return ConcretePoint("tracepoint", f"tracepoint:{category}:{event}", {"category": category, "event": event})
+
+
+def _similar(category: str, event: str, target: Target) -> tuple[str, ...]:
+    from ...core.diagnostics import did_you_mean
+
+    return did_you_mean(f"{category}:{event}", (f"{c}:{e}" for c, e in target.tracepoints()))
+
+
+PROBE_TYPES = (TracepointProbe(),)

@@ -1,0 +1,69 @@
+"""A program that was compiled before runs without the compiler: from the cache, and from a file of --emit."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.live
+
+SCRIPT = 'begin { @x = count(); printf("%s %d\\n", "hello", 5); exit(); }'
+#: Runs the command in this process and then tells what it imported of what a cached start can do without.
+WATCHED_RUN = """
+import os, sys
+from pybpftrace.cli.main import execute
+status = execute(sys.argv[1:], os.environ)
+print(sorted({"lark", "llvmlite", "click", "pyroute2", "importlib.metadata"} & set(sys.modules)), file=sys.stderr)
+sys.exit(status)
+"""
+
+
+def run(*words: str, home: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "XDG_CACHE_HOME": str(home)}
+    return subprocess.run(
+        [sys.executable, "-c", WATCHED_RUN, "-q", *words],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_second_run_of_a_script_imports_no_compiler_and_prints_the_same(tmp_path: Path) -> None:
+    first, second = (run("-e", SCRIPT, home=tmp_path) for _ in range(2))
+    assert first.returncode == second.returncode == 0
+    assert "llvmlite" in first.stderr
+    assert second.stderr == "[]\n"
+    assert second.stdout == first.stdout
+    assert second.stdout.startswith("hello 5\n")
+
+
+def test_an_emitted_program_runs_without_a_compiler(tmp_path: Path) -> None:
+    path = str(tmp_path / "program")
+    assert run("--emit", path, "-e", SCRIPT, home=tmp_path / "a").returncode == 0
+    for _ in range(2):  # the first run still needs click for words that it has not seen
+        done = run(path, home=tmp_path / "b")
+        assert done.returncode == 0
+        assert done.stdout.startswith("hello 5\n")
+        assert not {"lark", "llvmlite"} & set(done.stderr.split("'"))
+    assert done.stderr == "[]\n"
+
+
+def test_no_cache_leaves_nothing_behind(tmp_path: Path) -> None:
+    done = run("--no-cache", "-e", SCRIPT, home=tmp_path)
+    assert done.returncode == 0
+    kept = [path.name for path in tmp_path.rglob("*") if path.is_file() and not path.name.startswith("btf-")]
+    assert kept == []
+
+
+def test_another_process_of_p_is_another_program(tmp_path: Path) -> None:
+    script = "tracepoint:raw_syscalls:sys_enter { @ = count(); } interval:ms:10 { exit(); }"
+    for pid, compiles in ((os.getpid(), True), (os.getppid(), True), (os.getpid(), False)):
+        done = run("-p", str(pid), "-e", script, home=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert ("llvmlite" in done.stderr) is compiles

@@ -1,0 +1,204 @@
+"""How the built-in probe types read attach points, what they name them, and what they say of wrong ones."""
+
+from __future__ import annotations
+
+import pytest
+from pybpftrace.core.probe import AttachPointError, ProbeType
+from pybpftrace.core.registry import Registry, builtin_objects
+from pybpftrace.core.target import Target, UserFunction
+
+
+class SmallTarget(Target):
+    """Three tracepoints and one program with two functions."""
+
+    architecture = "x86_64"
+    kernel_release = "6.18.0"
+    kernel_build_id = ""
+    possible_cpus = online_cpus = (0, 1)
+    pid_namespace = btf = None
+    features = frozenset()
+
+    def tracepoints(self) -> list[tuple[str, str]]:
+        return [("sched", "sched_switch"), ("syscalls", "sys_enter_openat"), ("syscalls", "sys_exit_openat")]
+
+    def tracepoint_text(self, category: str, event: str) -> str | None:
+        return "" if (category, event) in self.tracepoints() else None
+
+    def user_function(self, path: str, symbol: str) -> UserFunction | None:
+        places = {"main": (0x1100, 0x40, 0x100), "spot": (0x1140, 0, 0x140)}
+        return UserFunction(path, *places[symbol]) if path == "/bin/app" and symbol in places else None
+
+    def user_functions(self, path: str) -> list[str]:
+        return ["main", "spot"] if path == "/bin/app" else []
+
+    def resolve_binary(self, name: str) -> list[str]:
+        found = {"app": ["/bin/app", "/opt/app"], "/bin/app": ["/bin/app"], "/bin/*": ["/bin/app", "/bin/other"]}
+        return found.get(name, [])
+
+    def cgroup_id(self, path: str) -> int:
+        raise FileNotFoundError(path)
+
+    def kernel_symbol(self, name: str) -> int | None:
+        return None
+
+
+def probe_types() -> Registry[ProbeType]:
+    registry: Registry[ProbeType] = Registry()
+    for module, item in builtin_objects("PROBE_TYPES"):
+        assert isinstance(item, ProbeType)
+        registry.add(item, module)
+    return registry
+
+
+TYPES = probe_types()
+
+
+def names_of(attach_point: str) -> list[str]:
+    provider, *parts = attach_point.split(":")
+    probe_type = TYPES.get(provider)
+    assert probe_type is not None
+    return [point.name for point in probe_type.match(probe_type.parse(tuple(parts)), SmallTarget("small"))]
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("begin", "begin"),
+        ("begin:*", "begin"),
+        ("end", "end"),
+        ("interval:s:1", "interval:s:1"),
+        ("i:1s", "interval:us:1000000"),
+        ("interval:1500", "interval:us:1"),
+        ("p:hz:99", "profile:hz:99"),
+        ("profile:ms:1e2", "profile:ms:100"),
+        ("software:faults", "software:faults"),
+        ("s:faults:", "software:faults"),
+        ("s:faults:*", "software:faults"),
+        ("software:faults:0x64", "software:faults:100"),
+        ("h:cycles", "hardware:cycles"),
+        ("t:sched:sched_switch", "tracepoint:sched:sched_switch"),
+        ("u:/bin/app:main", "uprobe:/bin/app:main"),
+        ("uprobe:app:main+0x10", "uprobe:/bin/app:main+16"),
+        ("uprobe:/bin/app:0x1100", "uprobe:/bin/app:4352"),
+        ("uprobe:/bin/*:main", "uprobe:/bin/app:main"),
+        ("ur:app:main", "uretprobe:/bin/app:main"),
+    ],
+)
+def test_an_attach_point_has_one_canonical_name(written: str, name: str) -> None:
+    assert names_of(written) == [name]
+
+
+@pytest.mark.parametrize(
+    ("written", "names"),
+    [
+        ("tracepoint:syscalls:sys_*_openat", ["sys_enter_openat", "sys_exit_openat"]),
+        ("tracepoint:*openat", ["sys_enter_openat", "sys_exit_openat"]),
+        ("tracepoint:syscalls:*zzz", []),
+        ("tracepoint:syscalls:sys_[ex]*", []),
+    ],
+)
+def test_a_tracepoint_wildcard_names_every_event_that_fits(written: str, names: list[str]) -> None:
+    assert names_of(written) == [f"tracepoint:syscalls:{name}" for name in names]
+
+
+@pytest.mark.parametrize(
+    ("written", "complaint"),
+    [
+        ("begin:x", "begin probe type requires 0 arguments, found 1"),
+        ("interval", "interval probe type requires 1 or 2 arguments, found 0"),
+        ("interval:999", "Invalid rate of interval probe. Minimum is 1000 or 1us. Found: 999 nanoseconds"),
+        ("profile:1ns", "Invalid rate of profile probe. Minimum is 1000 or 1us. Found: 1 nanoseconds"),
+        ("interval:soon", "Invalid rate of interval probe: invalid integer"),
+        ("interval:h:1", "h is not an accepted unit of time"),
+        ("profile:hz:0", "profile frequency should be a positive integer"),
+        ("interval:s:9223372037", "Invalid rate of interval probe: overflow error, maximum value is 9223372036"),
+        ("software:nothing", "nothing is not a software probe"),
+        ("hardware:faults", "faults is not a hardware probe"),
+        ("software:*", "wildcards are not allowed for software probe type"),
+        ("software:faults:many", "Invalid count for software probe: invalid integer"),
+        ("tracepoint:sched_switch", "tracepoint probe type requires 2 arguments, found 1"),
+        ("tracepoint::sched_switch", "tracepoint probe must have a target"),
+        ("tracepoint:sched:nothing", "Tracepoint not found: sched:nothing"),
+        ("uprobe:main", "uprobe probe type requires 2 or 3 arguments, found 1"),
+        ("uprobe:app:rust:main", "unsupported language type: rust"),
+        ("uprobe:nowhere:main", "uprobe target file 'nowhere' does not exist or is not executable"),
+        ("uprobe:app:nothing", "No matches for uprobe /bin/app:nothing."),
+        ("uprobe:app:ma*", "No matches for uprobe /bin/app:ma*."),
+        ("uprobe:app:0x9999", "No matches for uprobe /bin/app:39321."),
+        ("uprobe:app:main+1+2", "Cannot take more than one offset"),
+        ("uprobe:app:main+x", "Invalid offset: invalid integer"),
+        ("uprobe:app:main+64", "Offset outside the function bounds ('main' size is 64)"),
+        ("uprobe:app:spot+1", "Could not determine boundary for spot (symbol has size 0)."),
+        ("uprobe:/bin/*:0x1100", "Cannot use wildcards with absolute address"),
+        ("uprobe:app:0", "uprobe should be attached to a function, and there is none at address 0"),
+        ("uretprobe:app:main+1", "Offset not allowed"),
+        ("uretprobe:app:0x1101", "uretprobes can not be attached to a function offset"),
+    ],
+)
+def test_a_wrong_attach_point_is_told_what_is_wrong(written: str, complaint: str) -> None:
+    with pytest.raises(AttachPointError) as caught:
+        names_of(written)
+    assert str(caught.value) == complaint
+
+
+def test_a_misspelt_name_is_told_the_closest_one() -> None:
+    for written, hint in [
+        ("software:fault", "did you mean 'faults'?"),
+        ("tracepoint:sched:sched_swich", "did you mean 'sched:sched_switch'?"),
+        ("uprobe:app:mian", "did you mean 'main'?"),
+    ]:
+        with pytest.raises(AttachPointError) as caught:
+            names_of(written)
+        assert caught.value.hints == (hint,)
+
+
+def test_a_uprobe_becomes_an_offset_in_a_file() -> None:
+    uprobe = TYPES.get("uprobe")
+    assert uprobe is not None
+    for written in (("app", "main+4"), ("app", "0x1104")):
+        (point,) = uprobe.match(uprobe.parse(written), SmallTarget("small"))
+        assert point.settings == {"path": "/bin/app", "offset": 0x104, "symbol": "main"}
+
+
+def test_a_place_that_no_instruction_begins_at_is_refused_on_a_machine_with_fixed_instruction_sizes() -> None:
+    class ArmTarget(SmallTarget):
+        architecture = "aarch64"
+
+    uprobe = TYPES.get("uprobe")
+    assert uprobe is not None
+    with pytest.raises(AttachPointError, match="Could not add uprobe into middle of instruction: /bin/app:main\\+2"):
+        uprobe.match(uprobe.parse(("app", "main+2")), ArmTarget("arm"))
+
+
+def test_arguments_come_from_the_registers_of_the_machine() -> None:
+    uprobe, uretprobe = TYPES.get("uprobe"), TYPES.get("uretprobe")
+    assert uprobe is not None and uretprobe is not None
+    (point,) = uprobe.match(uprobe.parse(("app", "main")), SmallTarget("small"))
+    assert str(uprobe.argument(point, 5, "x86_64")) == "uint64"
+    assert str(uprobe.argument(point, 7, "aarch64")) == "uint64"
+    with pytest.raises(AttachPointError, match="x86_64 doesn't support arg6"):
+        uprobe.argument(point, 6, "x86_64")
+    assert uretprobe.argument(point, 0, "x86_64") is None
+    assert str(uretprobe.return_value(point)) == "uint64"
+    assert uprobe.return_value(point) is None
+
+
+def test_lists_show_every_event_with_its_aliases_and_a_trailing_colon() -> None:
+    target = SmallTarget("small")
+    by_name = {name: list(probe_type.list(target)) for name in ("software", "interval", "tracepoint", "begin") if (
+        probe_type := TYPES.get(name))}
+    assert "software:faults:" in by_name["software"] and "software:page-faults:" in by_name["software"]
+    assert by_name["interval"] == ["interval:hz:", "interval:ms:", "interval:s:", "interval:us:"]
+    assert by_name["tracepoint"][0] == "tracepoint:sched:sched_switch"
+    assert by_name["begin"] == []
+
+
+def test_a_traced_process_limits_each_probe_type_in_its_own_way() -> None:
+    ways = {probe_type.names[0]: probe_type.pid_filter for probe_type in TYPES.items()}
+    assert ways == {
+        "begin": "none",
+        "end": "none",
+        "interval": "none",
+        "tracepoint": "program",
+        **dict.fromkeys(("profile", "software", "hardware", "uprobe", "uretprobe"), "attach"),
+    }
