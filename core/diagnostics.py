@@ -7,7 +7,6 @@ where the text goes.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -76,6 +75,8 @@ class Diagnostics:
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
     """A hint that names the closest candidate, or no hint."""
+    import difflib
+
     close = difflib.get_close_matches(name, list(candidates), n=1, cutoff=0.6)
     return (f"did you mean '{close[0]}'?",) if close else ()
 

@@ -278,8 +278,17 @@ class BodyChecker:
             if type_ is None:
                 return None
             types.append(type_)
+        if self._has_failed(function, arguments, types):
+            return VOID
         site = TypedCall(self, node, name, arguments, types, function, self._diagnostics)
         return function.type_of(site) if site.fits_signature() else VOID
+
+    def _has_failed(self, function: Function, arguments: tuple[ast.Expression, ...], types: list[Type]) -> bool:
+        """True when an argument has no type because of an error in it, so that nothing more is to be said of the call."""
+        return self._diagnostics.failed and any(
+            isinstance(type_, Void) and not (index in function.signature.words and isinstance(argument, ast.Identifier))
+            for index, (argument, type_) in enumerate(zip(arguments, types, strict=True))
+        )
 
     def _argument(self, function: Function, index: int, argument: ast.Expression) -> Type | None:
         """The type of one argument; bare words have none, a whole map counts with its value's type."""

@@ -1,0 +1,41 @@
+"""Cuts attach points into their parts, which the probe types read."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from ...core import ast
+from ...core.compilation import Compilation
+
+_PIECE = re.compile(r'"((?:\\.|[^"\\])*)"|(:)|([^":]+)', re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class SplitAttachPoints:
+    """Program -> Program whose attach points have `parts`."""
+
+    name: str = "attach-points"
+    stage: str = "parse"
+
+    def run(self, program: ast.Program, compilation: Compilation) -> ast.Program:
+        for probe in program.probes:
+            if not probe.attach_points:
+                compilation.diagnostics.error("No attach points for probe", probe.span)
+        return replace(program, probes=tuple(_split_probe(probe) for probe in program.probes))
+
+
+def _split_probe(probe: ast.Probe) -> ast.Probe:
+    points = tuple(replace(point, parts=split(point.text)) for point in probe.attach_points)
+    return replace(probe, attach_points=points)
+
+
+def split(text: str) -> tuple[str, ...]:
+    """The parts between unquoted colons. Quotes go; inside them `\\c` means the character c."""
+    parts = [""]
+    for quoted, colon, plain in _PIECE.findall(text):
+        if colon:
+            parts.append("")
+        else:
+            parts[-1] += plain or re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL)
+    return tuple(parts)

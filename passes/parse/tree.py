@@ -1,0 +1,184 @@
+"""Makes the tree: one method for each rule of `grammar.lark`, called as the parser reduces it.
+
+Every token reaches these methods, punctuation too, because spans come from the first and the last one. Operators arrive as
+a flat list and are put together here by the precedence table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from lark import Token, Transformer
+
+from ...core import ast
+from ...core.diagnostics import Diagnostics
+from ...core.numbers import NumberError, parse_integer
+from ...core.source import Source, Span
+from .literals import EscapeError, unescape
+
+#: From the loosest to the tightest; all of one row associate to the left.
+PRECEDENCE = {
+    operator: level
+    for level, row in enumerate(
+        ("||", "&&", "|", "^", "&", "== !=", "< <= > >=", "<< >>", "+ -", "* / %"),
+    )
+    for operator in row.split()
+}
+
+Item = Any  # a Token or a Node: lark's transformers are not typed
+
+
+class TreeBuilder(Transformer[Token, ast.Program]):
+    """Builds a Program of one source; literals that do not fit are recorded as errors."""
+
+    def __init__(self, source: Source, diagnostics: Diagnostics, offset: int = 0) -> None:
+        super().__init__(visit_tokens=False)
+        self._source = source
+        self._diagnostics = diagnostics
+        self._offset = offset
+        # A parenthesised expression keeps its own span; the parentheses count for what is around it.
+        self._outer: dict[ast.Node, Span] = {}
+
+    def _span(self, items: Sequence[Item]) -> Span:
+        return Span(self._extent(items[0]).start, self._extent(items[-1]).end)
+
+    def _extent(self, item: Item) -> Span:
+        if isinstance(item, Token):
+            assert item.start_pos is not None and item.end_pos is not None
+            return Span(item.start_pos + self._offset, item.end_pos + self._offset)
+        span: Span = self._outer.get(item, item.span)
+        return span
+
+    # Structure
+
+    def start(self, items: list[Item]) -> ast.Program:
+        probes = tuple(item for item in items if isinstance(item, ast.Probe))
+        return ast.Program(Span(0, len(self._source.text)), self._source, probes)
+
+    def probe(self, items: list[Item]) -> ast.Probe:
+        points, body = items[0], items[-1]
+        predicate = items[1] if len(items) == 3 else None
+        first = points[0].span if points else body.span
+        return ast.Probe(first.to(body.span), tuple(points), predicate, body)
+
+    def attach_points(self, items: list[Item]) -> list[ast.AttachPoint]:
+        return [ast.AttachPoint(self._extent(item), str(item)) for item in items if item.type == "ATTACH_POINT"]
+
+    def predicate(self, items: list[Item]) -> ast.Expression:
+        condition: ast.Expression = items[1]
+        return condition
+
+    def block(self, items: list[Item]) -> ast.Block:
+        return ast.Block(self._span(items), tuple(item for item in items if isinstance(item, ast.Node)))  # type: ignore[arg-type]  # the grammar lets only statements stand here
+
+    body = block
+
+    # Statements
+
+    def assignment(self, items: list[Item]) -> ast.Assignment:
+        target, operator, value = items
+        return ast.Assignment(self._span(items), target, str(operator)[:-1] or None, value)
+
+    def expression_statement(self, items: list[Item]) -> ast.ExpressionStatement:
+        return ast.ExpressionStatement(self._span(items), items[0])
+
+    def return_(self, items: list[Item]) -> ast.Return:
+        return ast.Return(self._span(items), items[1] if len(items) > 1 else None)
+
+    def if_(self, items: list[Item]) -> ast.If:
+        condition, then = items[1], items[2]
+        otherwise = items[4] if len(items) > 4 else None
+        if isinstance(otherwise, ast.If):
+            otherwise = ast.Block(otherwise.span, (otherwise,))
+        return ast.If(self._span(items), condition, then, otherwise)
+
+    # Expressions
+
+    def ternary(self, items: list[Item]) -> ast.Ternary:
+        condition, otherwise = items[0], items[-1]
+        # `a ?: b` means `a ? a : b`.
+        return ast.Ternary(self._span(items), condition, items[2] if len(items) == 5 else condition, otherwise)
+
+    def binary(self, items: list[Item]) -> ast.Expression:
+        """Operator precedence: operands wait on a stack until an operator comes that does not bind tighter."""
+        operands: list[ast.Expression] = [items[0]]
+        operators: list[str] = []
+        for at in range(1, len(items), 2):
+            operator = str(items[at])
+            while operators and PRECEDENCE[operators[-1]] >= PRECEDENCE[operator]:
+                self._combine(operands, operators)
+            operators.append(operator)
+            operands.append(items[at + 1])
+        while operators:
+            self._combine(operands, operators)
+        return operands[0]
+
+    def _combine(self, operands: list[ast.Expression], operators: list[str]) -> None:
+        right, left = operands.pop(), operands.pop()
+        operands.append(ast.Binary(self._span((left, right)), operators.pop(), left, right))
+
+    def prefix(self, items: list[Item]) -> ast.Unary:
+        return ast.Unary(self._span(items), str(items[0]), items[1])
+
+    def increment_before(self, items: list[Item]) -> ast.Increment:
+        return ast.Increment(self._span(items), str(items[0]), items[1], False)
+
+    def increment_after(self, items: list[Item]) -> ast.Increment:
+        return ast.Increment(self._span(items), str(items[1]), items[0], True)
+
+    def field(self, items: list[Item]) -> ast.FieldAccess:
+        return ast.FieldAccess(self._span(items), items[0], str(items[2]))
+
+    def index(self, items: list[Item]) -> ast.Index:
+        return ast.Index(self._span(items), items[0], items[2])
+
+    def parenthesis(self, items: list[Item]) -> ast.Expression:
+        inner: ast.Expression = items[1]
+        self._outer[inner] = self._span(items)
+        return inner
+
+    def call(self, items: list[Item]) -> ast.Call:
+        arguments = tuple(item for item in items[2:] if isinstance(item, ast.Node))
+        return ast.Call(self._span(items), str(items[0]), arguments)  # type: ignore[arg-type]  # only expressions stand here
+
+    def identifier(self, items: list[Item]) -> ast.Identifier:
+        return ast.Identifier(self._extent(items[0]), str(items[0]))
+
+    def variable(self, items: list[Item]) -> ast.Variable:
+        return ast.Variable(self._extent(items[0]), str(items[0]))
+
+    def map(self, items: list[Item]) -> ast.Map:
+        keys = tuple(item for item in items[1:] if isinstance(item, ast.Node))
+        return ast.Map(self._span(items), str(items[0]), keys)  # type: ignore[arg-type]  # only expressions stand here
+
+    def true(self, items: list[Item]) -> ast.BooleanLiteral:
+        return ast.BooleanLiteral(self._extent(items[0]), True)
+
+    def false(self, items: list[Item]) -> ast.BooleanLiteral:
+        return ast.BooleanLiteral(self._extent(items[0]), False)
+
+    def number(self, items: list[Item]) -> ast.IntegerLiteral:
+        span, text = self._extent(items[0]), str(items[0])
+        try:
+            value = parse_integer(text, binary=False)
+        except NumberError as error:
+            self._diagnostics.error(f"syntax: {error}", span)
+            value = 0
+        return ast.IntegerLiteral(span, value, text)
+
+    def string(self, items: list[Item]) -> ast.StringLiteral:
+        span, text = self._extent(items[0]), str(items[0])
+        try:
+            value = unescape(text[1:-1])
+        except EscapeError as error:
+            begin = span.start + 1 + error.at
+            self._diagnostics.error(f"syntax: {error}", Span(begin, begin + error.length))
+            value = b""
+        return ast.StringLiteral(span, value)
+
+
+#: Rules that are named like words of Python.
+RENAMED: dict[str, Callable[..., Any]] = {"return": TreeBuilder.return_, "if": TreeBuilder.if_}
+for _rule, _method in RENAMED.items():
+    setattr(TreeBuilder, _rule, _method)
