@@ -1,0 +1,139 @@
+"""Makes the inputs of the golden tests from this machine: the captured target, and recordings of real runs.
+
+Run as root, from anywhere: `python tests/golden/record.py [SCRIPT...]`. It traces only processes that it starts. A
+recording is what the output stage was given: spans of the event ring buffer, map contents, failures. Snapshots that
+change afterwards have to be read before they are accepted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+SCRIPTS, RECORDINGS, TARGET = HERE / "scripts", HERE / "recordings", HERE / "target"
+CGROUP = Path("/sys/fs/cgroup/unified/golden")
+ADDER = Path("/tmp/pybpftrace-golden/adder")
+ADDER_SOURCE = """
+#include <unistd.h>
+__attribute__((noinline)) int add(int a, int b) { return a + b; }
+int main(void) { volatile int s = 0; for (int i = 0; i < 3; i++) { s = add(s, 21); usleep(1000); } return 0; }
+"""
+#: A shell opens a file again and again for a second or two: no name in a recording depends on this machine.
+WORKER = "i=0; while [ $i -lt 150000 ]; do read x </etc/hostname; i=$((i + 1)); done"
+
+
+@contextmanager
+def golden_machine() -> Iterator[None]:
+    """The cgroup and the program that the scripts name."""
+    CGROUP.mkdir(exist_ok=True)
+    ADDER.parent.mkdir(exist_ok=True)
+    source = ADDER.with_suffix(".c")
+    source.write_text(ADDER_SOURCE)
+    subprocess.run(["gcc", "-O1", "-no-pie", "-o", str(ADDER), str(source)], check=True)
+    try:
+        yield
+    finally:
+        CGROUP.rmdir()
+        shutil.rmtree(ADDER.parent)
+
+
+def record(name: str) -> None:
+    """Runs a script against a process of our own, and keeps what the output stage was given."""
+    source = (SCRIPTS / f"{name}.bt").read_text()
+    is_uprobe = name == "uprobe"
+    command = [str(ADDER)] if is_uprobe else ["/bin/sh", "-c", WORKER]
+    child = subprocess.Popen(["sh", "-c", 'read go; exec "$@"', "sh", *command], stdin=subprocess.PIPE)
+    try:
+        if name == "cgroup_files":
+            (CGROUP / "cgroup.procs").write_text(str(child.pid))
+        with tempfile.TemporaryDirectory() as directory:
+            script = Path(directory) / f"{name}.bt"
+            script.write_text(source.replace("pid == 189", f"pid == {child.pid}"))
+            kept = Path(directory) / "recording.json"
+            tracer = subprocess.Popen(
+                [sys.executable, str(HERE / "recorder.py"), str(kept), "-p", str(child.pid), str(script)],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+            )
+            assert tracer.stderr is not None
+            first = tracer.stderr.readline()
+            if not first.startswith(b"Attached"):
+                print(f"{name}: {first.decode()}{tracer.stderr.read().decode()}", file=sys.stderr)
+                return
+            assert child.stdin is not None
+            child.stdin.write(b"go\n")
+            child.stdin.close()
+            tracer.wait(timeout=60)
+            save(name, shortened(json.loads(kept.read_text())))
+    finally:
+        child.kill()
+        child.wait()
+
+
+def save(name: str, recording: dict[str, Any]) -> None:
+    (RECORDINGS / f"{name}.json").write_text(json.dumps(recording, indent=1, sort_keys=True) + "\n")
+
+
+def synthetic() -> dict[str, dict[str, Any]]:
+    """What no machine of ours gives: hardware events, and block requests made by a process of our own."""
+    request = struct.pack("<IIQI4x16sI4x", 40, 3, 0, 4711, b"dd", 4096)
+    return {
+        "block_io": {"attached": 1, "maps": {}, "spans": [(request * 2).hex()], "symbols": {}},
+        "cache_misses": {
+            "attached": 1,
+            "maps": {
+                "@": [
+                    [struct.pack("<16sI", name, pid).hex(), [struct.pack("<Q", count).hex() for count in per_cpu]]
+                    for name, pid, per_cpu in ((b"dd", 4711, (3, 4)), (b"sh", 12, (0, 1)))
+                ]
+            },
+            "spans": [],
+            "symbols": {},
+        },
+    }
+
+
+def shortened(data: dict[str, Any]) -> dict[str, Any]:
+    """The first 3 records of the first and the last span, and 4 entries of each map, which is enough to read."""
+    spans = data["spans"]
+    data["spans"] = [first_records(bytes.fromhex(span), 3).hex() for span in spans[:1] + spans[1:][-1:]]
+    data["maps"] = {name: entries[:4] for name, entries in data["maps"].items()}
+    return data
+
+
+def first_records(span: bytes, count: int) -> bytes:
+    at = 0
+    for _ in range(count):
+        if at >= len(span):
+            break
+        at += 8 + ((int.from_bytes(span[at : at + 4], "little") & 0x3FFFFFFF) + 7 & ~7)
+    return span[:at]
+
+
+def main() -> None:
+    names = sys.argv[1:] or sorted(path.stem for path in SCRIPTS.glob("*.bt"))
+    RECORDINGS.mkdir(exist_ok=True)
+    with golden_machine():
+        paths = [str(SCRIPTS / f"{name}.bt") for name in names]
+        subprocess.run([sys.executable, "-m", "pybpftrace", "capture-target", str(TARGET), *paths], check=True)
+        made = synthetic()
+        for name in names:
+            if name in made:
+                save(name, made[name])
+            else:
+                record(name)
+
+
+if __name__ == "__main__":
+    os.umask(0o022)
+    main()

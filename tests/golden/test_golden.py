@@ -1,0 +1,176 @@
+"""A snapshot at every stage boundary for every script of the corpus. Needs neither root nor BPF.
+
+Everything is compiled against the captured target beside this file; the output stage is given recordings of real runs.
+`record.py` makes both. Read a changed snapshot line by line before accepting it (`--snapshot-update`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pybpftrace.core.artifacts import CompiledProgram, FailureSite, MapSpec
+from pybpftrace.core.dump_assembly import dump_assembly
+from pybpftrace.core.dump_ast import dump_program
+from pybpftrace.core.dump_maps import dump_maps
+from pybpftrace.core.dump_probes import dump_probes
+from pybpftrace.core.dump_types import dump_types
+from pybpftrace.core.hookspecs import hookimpl
+from pybpftrace.core.pipeline import Pipeline, plugin_manager
+from pybpftrace.core.registry import builtin_objects
+from pybpftrace.core.run import RunOptions
+from pybpftrace.core.source import Source
+from pybpftrace.core.target import Target
+from pybpftrace.passes import builtin_plugins
+from syrupy.assertion import SnapshotAssertion
+
+HERE = Path(__file__).parent
+SCRIPTS = sorted(path.stem for path in (HERE / "scripts").glob("*.bt"))
+#: Machine code and LLVM's choice of it change with its version.
+LLVMLITE = "0.50"
+
+
+class Artifacts:
+    """An observer that keeps each stage's artifact."""
+
+    def __init__(self) -> None:
+        self.by_stage: dict[str, Any] = {}
+
+    @hookimpl
+    def after_stage(self, stage: str, artifact: Any) -> None:
+        self.by_stage[stage] = artifact
+
+
+@cache
+def artifacts(name: str) -> dict[str, Any]:
+    observer = Artifacts()
+    manager = plugin_manager([*builtin_plugins(), ("artifacts", observer)])
+    source = Source.from_bytes(f"{name}.bt", (HERE / "scripts" / f"{name}.bt").read_bytes())
+    Pipeline(manager).compile(source, Target.from_directory(HERE / "target"))
+    return observer.by_stage
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_parse(name: str, snapshot: SnapshotAssertion) -> None:
+    assert dump_program(artifacts(name)["parse"]) == snapshot
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_typecheck(name: str, snapshot: SnapshotAssertion) -> None:
+    assert dump_types(artifacts(name)["typecheck"]) == snapshot
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_expand(name: str, snapshot: SnapshotAssertion) -> None:
+    assert dump_probes(artifacts(name)["expand"]) == snapshot
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_codegen_ir(name: str, snapshot: SnapshotAssertion) -> None:
+    """Our own IR, before LLVM has touched it."""
+    assert artifacts(name)["codegen"].dumps["ir"] == snapshot
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_codegen_bytecode(name: str, snapshot: SnapshotAssertion) -> None:
+    import llvmlite
+
+    if not llvmlite.__version__.startswith(f"{LLVMLITE}."):
+        pytest.skip(f"the bytecode snapshots hold for llvmlite {LLVMLITE}, not for {llvmlite.__version__}")
+    assert f"llvmlite {LLVMLITE}\n{dump_assembly(artifacts(name)['codegen'])}" == snapshot
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_load(name: str, snapshot: SnapshotAssertion) -> None:
+    """What load is given besides code: maps, events, and how each program is attached."""
+    compiled: CompiledProgram = artifacts(name)["codegen"]
+    attach = "".join(
+        f"{program.name}: {program.program_type} {json.dumps(dict(program.point.settings), sort_keys=True)}\n"
+        for program in compiled.programs
+    )
+    assert dump_maps(compiled) + attach == snapshot
+
+
+class RecordedSession:
+    """A session that gives what was recorded."""
+
+    def __init__(self, program: CompiledProgram, recording: dict[str, Any]) -> None:
+        self.program = program
+        self.attached = recording["attached"]
+        self.pid: int | None = None
+        self._spans = [bytes.fromhex(span) for span in recording["spans"]]
+        self._maps = recording["maps"]
+
+    def wait(self, timeout_ms: int) -> None:
+        raise AssertionError("a recorded session never waits")
+
+    def read_span(self) -> bytes:
+        return self._spans.pop(0) if self._spans else b""
+
+    def read_map(self, spec: MapSpec) -> list[tuple[bytes, bytes | list[bytes]]]:
+        return [
+            (bytes.fromhex(key), bytes.fromhex(value) if isinstance(value, str) else [bytes.fromhex(v) for v in value])
+            for key, value in self._maps.get(spec.name, [])
+        ]
+
+    def clear_map(self, spec: MapSpec) -> None:
+        """What is in the recording was read after any clearing."""
+
+    zero_map = clear_map
+
+    def failures(self) -> list[tuple[FailureSite, int, int]]:
+        return []
+
+    def finished(self) -> bool:
+        return not self._spans
+
+    def stop(self) -> None:
+        """Nothing is attached."""
+
+    run_end_probes = close = stop
+
+
+class RecordedSymbols:
+    """Names as they were when the recording was made."""
+
+    def __init__(self, found: dict[str, Any]) -> None:
+        self._found = found
+
+    def kernel(self, address: int) -> tuple[str, int] | None:
+        found = self._found[f"kernel {address:x}"]
+        return tuple(found) if found else None
+
+    def user(self, pid: int, address: int) -> tuple[str | None, int, str | None]:
+        name, offset, module = self._found[f"user {address:x}"]
+        return name, offset, module
+
+    def remember(self, pid: int) -> None:
+        """The recording has all."""
+
+
+@pytest.mark.parametrize("format_name", ["text", "json"])
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_output(
+    name: str, format_name: str, snapshot: SnapshotAssertion, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from pybpftrace.passes.output import loop
+
+    recording = json.loads((HERE / "recordings" / f"{name}.json").read_text())
+    monkeypatch.setattr(loop, "ProcessSymbols", lambda: RecordedSymbols(recording["symbols"]))
+    monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.setattr("time.strftime", lambda spec: spec)
+    formats: dict[str, Any] = {item.names[0]: item for _, item in builtin_objects("FORMATS")}
+    functions: dict[str, Any] = {n: item for _, item in builtin_objects("FUNCTIONS") for n in item.names}
+    options = RunOptions(
+        format=formats[format_name], functions=functions, probe_types={}, quiet=True, output_path=str(tmp_path / "out")
+    )
+    with contextlib.redirect_stderr(io.StringIO()):
+        status = loop.run_session(RecordedSession(artifacts(name)["codegen"], recording), options)
+    text = (tmp_path / "out").read_bytes().decode()
+    assert f"{text}[exit status {status}]{os.linesep}" == snapshot
