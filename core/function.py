@@ -167,7 +167,8 @@ class Writer:
 
     `views[i]` is the type that field i is read as: an integer type takes the field's low bytes (little endian), so
     that a conversion costs nothing. `text` makes one event's bytes from its fields. Where `template` is set, which
-    needs fields that are all numbers, `template % fields` gives the same; whole runs of events are formatted at once.
+    needs numbers and short strings that are shown whole, `template % fields` gives the same once the NULs that pad the
+    strings are taken out; whole runs of events are formatted at once.
     """
 
     views: tuple[Type, ...]

@@ -117,8 +117,18 @@ def compile_writer(
     views = tuple(piece.view for piece in pieces)
     if wrap is not None:
         return Writer(views, lambda values: wrap(format_text(values)))
-    is_plain = all(piece.convert is None and not isinstance(piece.view, String) for piece in pieces)
-    return Writer(views, format_text, template if is_plain else None)
+    return Writer(views, format_text, template if _is_plain(template, pieces) else None)
+
+
+def _is_plain(template: bytes, pieces: Sequence[_Piece]) -> bool:
+    """True when fields go into the template as they are read, once the NULs behind strings are gone from the text."""
+    if any(piece.convert is not None for piece in pieces):
+        return False
+    strings = [piece for piece in pieces if isinstance(piece.view, String)]
+    if not strings:
+        return True
+    may_show_nul = b"\0" in template or any(piece.template.endswith(b"c") for piece in pieces)
+    return not may_show_nul and all(piece.template == b"%s" for piece in strings)
 
 
 def _compile(spec: bytes, types: Sequence[Type], rendering: Rendering) -> tuple[bytes, list[_Piece]]:

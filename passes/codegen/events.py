@@ -13,7 +13,7 @@ from ...core.artifacts import EVENTS_MAP, EventSpec
 from ...core.emitter import Value
 from ...core.function import Action
 from ...core.records import RecordLayout, is_long_string, record_layout
-from ...core.types import INT64, UINT32, UINT64, Type, align_of, size_of
+from ...core.types import INT64, UINT32, UINT64, String, Type, align_of, size_of
 from .emitter import Constant, ProgramEmitter
 
 #: bpf-helpers(7), bpf_ringbuf_submit: the reader polls on a short timer, so most events need not wake it.
@@ -57,9 +57,12 @@ class EventEmitter(ProgramEmitter):
 
     def _field(self, record: Value, type_: Type, at: int, field: Callable[[], Value]) -> None:
         place = self.offset(record, at)
+        if isinstance(type_, String):
+            # A string that is read into its place leaves what follows its NUL alone, and the reader wants NULs there.
+            self.zero(place, type_.size)
         with self.wanted((place, size_of(type_))):
             value = field()
-        self.store_as(type_, place, value, align=min(8, max(align_of(type_), 8 - at % 8 if at % 8 else 8)))
+        self.store_as(type_, place, value, align=8 if isinstance(type_, String) else align_of(type_))
 
     def _count_lost(self) -> None:
         assert self.call is not None

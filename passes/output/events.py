@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from ...core.artifacts import EventSpec
 from ...core.function import Action, Function, Writer
 from ...core.output import Output
-from ...core.records import EVENT_ID_SIZE, decoder, is_long_string, record_layout
+from ...core.records import EVENT_ID_SIZE, RecordLayout, decoder, is_long_string, record_layout
 from ...core.types import Array, OwnedType, String, Tuple, Type
 from .columns import Cleaner, clean_columns, cut_strings, mark_full_strings, record_code
 
@@ -126,21 +126,25 @@ def _fixed(
     """Records that all have the same size; at most `most` at a time."""
     layout = record_layout(spec.fields)
     size = layout.fixed_size
+    has_strings = any(isinstance(field, String) for field in spec.fields)
     code = f"{HEADER_SIZE + EVENT_ID_SIZE}x" + record_code(layout, writer.views)
     # Length and id are the same in every record of a run; the page offset differs.
     same = re.escape(size.to_bytes(4, "little")), re.escape(spec.id.to_bytes(8, "little"))
     find_run = re.compile(b"(?:%b.{4}%b.{%d}){1,%d}+" % (*same, size - EVENT_ID_SIZE, most), re.DOTALL).match
+    # Only strings with a NUL in their last byte are shown whole by the template.
+    find_plain = re.compile(b"(?:%b.{4}%b%b)++" % (*same, _ended_strings(layout)), re.DOTALL).match
     one, block = Struct("<" + code), Struct("<" + code * BLOCK)
     template = writer.template
     block_template = (template or b"") * BLOCK
 
     def consume(span: bytes, at: int) -> int:
-        run = find_run(span, at)
+        plain = find_plain(span, at) if template is not None else None
+        run = plain or find_run(span, at)
         if run is None:
             raise ValueError(f"an event of {spec.function} is not {size} bytes long")
         end = run.end()
         records = memoryview(span)
-        if template is None:
+        if template is None or plain is None:
             columns: list[Iterable[Any]] = list(zip(*one.iter_unpack(records[at:end]), strict=True))
             clean_columns(columns, cleaners)
             sink(columns, (end - at) // one.size)
@@ -148,10 +152,21 @@ def _fixed(
         whole = at + (end - at) // block.size * block.size
         parts = [block_template % values for values in block.iter_unpack(records[at:whole])]
         parts += map(template.__mod__, one.iter_unpack(records[whole:end]))
-        write(b"".join(parts))
+        text = b"".join(parts)
+        write(text.replace(b"\0", b"") if has_strings else text)
         return end
 
     return consume
+
+
+def _ended_strings(layout: RecordLayout) -> bytes:
+    """A pattern for a record's bytes behind its id, in which every string ends within its storage."""
+    pattern, at = b"", EVENT_ID_SIZE
+    for offset, field in zip(layout.offsets, layout.fields, strict=True):
+        if isinstance(field, String):
+            pattern += b".{%d}\\0" % (offset + field.size - 1 - at)
+            at = offset + field.size
+    return pattern + b".{%d}" % (layout.fixed_size - at)
 
 
 def _varying(
