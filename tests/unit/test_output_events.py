@@ -118,3 +118,21 @@ def test_print_of_a_map_is_asked_for_by_name() -> None:
     output = FakeOutput()
     EventDecoder([event], FUNCTIONS, output).decode(record(event))
     assert output.calls == ["print @m 3 10"]
+
+
+def test_short_strings_in_a_long_run_are_cut_at_their_padding_and_full_ones_marked() -> None:
+    event = printf(1, "%d <%s>\n", UINT32, String(8))
+    texts = [b"a", b"bcd", b"12345678", b"", b"1234567"]
+    span = b"".join(record(event, number, texts[number % 5]) for number in range(700))
+    shown = [b"a", b"bcd", b"12345678..", b"", b"1234567"]
+    assert written(span, events=[event]) == b"".join(b"%d <%s>\n" % (n, shown[n % 5]) for n in range(700))
+
+
+def test_a_nul_that_the_script_prints_stays_beside_short_strings() -> None:
+    event = printf(1, "%s%c\n", String(8), UINT32)
+    assert written(record(event, b"ab", 0) * 2, events=[event]) == b"ab\0\n" * 2
+
+
+def test_a_width_counts_the_bytes_of_the_string_and_not_its_padding() -> None:
+    event = printf(1, "[%5s]\n", String(8))
+    assert written(record(event, b"ab") * 200, events=[event]) == b"[   ab]\n" * 200
