@@ -1,0 +1,78 @@
+"""What a command line says, as plain data.
+
+It is made by `command.py` (click), read by everything else in the room, and can be remembered between runs; it must not
+know how options are spelled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """`script` is a file's name or '-', `program` the text of -e; one of them is set.
+
+    `dumps` names what is to be shown ('ast', 'types', ...), `dump_ast_after` the passes of `--dump-ast=PASS`. `use` has
+    (stage, plugin) pairs. `script_arguments` are the operands behind the script.
+    """
+
+    script: str | None = None
+    program: str | None = None
+    script_arguments: tuple[str, ...] = ()
+    pid: int | None = None
+    command: str | None = None
+    output: str | None = None
+    format: str = "text"
+    buffering: str = "line"
+    quiet: bool = False
+    verbose: bool = False
+    report_helper_failures: bool = False
+    show_warnings: bool = True
+    show_verifier_log: bool = False
+    dumps: tuple[str, ...] = ()
+    dump_ast_after: tuple[str, ...] = ()
+    dump_format: str = "text"
+    dump_to: str | None = None
+    print_changed: bool = False
+    time_passes: bool = False
+    verify_each: bool = False
+    stop_after: str | None = None
+    use: tuple[tuple[str, str], ...] = ()
+    emit: str | None = None
+    target: str | None = None
+    cache: bool = True
+    plugins: bool = True
+    list_passes: bool = False
+    list_plugins: bool = False
+
+    @property
+    def watches_compilation(self) -> bool:
+        """True when something wants to see the stages, so that a cached program will not do."""
+        return bool(
+            self.dumps or self.dump_ast_after or self.print_changed or self.time_passes or self.verify_each
+        )
+
+    @property
+    def runs(self) -> bool:
+        """True when the program is to be loaded into this kernel."""
+        return not self.emit and not self.target and self.stop_after in (None, "load", "output")
+
+    def to_data(self) -> dict[str, object]:
+        """The settings that differ from their defaults, for json.dumps."""
+        default = asdict(Arguments())
+        return {name: value for name, value in asdict(self).items() if value != default[name]}
+
+    @staticmethod
+    def from_data(data: object) -> Arguments:
+        """The inverse of `to_data`, also after JSON made lists of its tuples. Raises: ValueError, TypeError."""
+        if not isinstance(data, dict):
+            raise ValueError("not arguments")
+        tuples = {f.name for f in fields(Arguments) if isinstance(f.default, tuple)}
+        values: dict[str, Any] = {name: _frozen(value) if name in tuples else value for name, value in data.items()}
+        return Arguments(**values)
+
+
+def _frozen(value: object) -> object:
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value

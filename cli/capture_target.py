@@ -1,0 +1,43 @@
+"""`pybpftrace capture-target DIR [FILE...]`: saves what compiling the scripts asks of this machine.
+
+DIR is then a captured target: `--target DIR` compiles the same scripts anywhere. Each script is compiled here, and the
+result thrown away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from ..core.config import Config
+from .arguments import Arguments
+from .compile import TargetError, compile_script
+from .house import House
+from .script import read_file
+from .usage import UsageError
+
+if TYPE_CHECKING:
+    from .script import Script
+
+COMMAND = "capture-target"
+
+
+def capture(words: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Raises: UsageError, ScriptError, CompileFailed, TargetError, PluginError, OSError."""
+    from ..core.target import Target
+    from ..core.target.capture import RecordingTarget
+
+    if not words or any(word.startswith("-") for word in words):
+        raise UsageError(f"ERROR: USAGE: pybpftrace {COMMAND} DIR [FILE...]")
+    directory, *names = words
+    target = RecordingTarget(Target.live())
+    house = House(Arguments(cache=False))
+    config = Config.from_environment(environment)
+    scripts: list[Script] = [read_file(name) for name in names]
+    for script in scripts:
+        compile_script(script, house, config, target)
+    try:
+        target.save(directory)
+    except ValueError as error:
+        raise TargetError(str(error)) from error
+    return 0

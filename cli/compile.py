@@ -1,0 +1,147 @@
+"""From a command line to a compiled program: out of the cache, out of a file, or through the compiler.
+
+Everything that only a compilation needs is imported once it is certain that there will be one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..core.artifact_file import ArtifactError, from_bytes
+from ..core.cache import CompileCache, cache_key
+from ..core.config import Config
+from ..core.hookspecs import API_VERSION
+from ..core.linux import machine
+from .arguments import Arguments
+from .house import House
+from .script import Script
+
+if TYPE_CHECKING:
+    from ..core.artifacts import CompiledProgram
+    from ..core.diagnostics import Diagnostic
+    from ..core.source import Source
+    from ..core.target import Target
+
+
+class CompileFailed(Exception):
+    """A script with errors: its diagnostics, and the source that they point into."""
+
+    def __init__(self, source: Source, diagnostics: Sequence[Diagnostic]) -> None:
+        super().__init__("; ".join(d.message for d in diagnostics))
+        self.source = source
+        self.diagnostics = diagnostics
+
+
+class CompileStopped(Exception):
+    """The compilation ended after the stage that `--stop-after` names; `warnings` are formatted."""
+
+    def __init__(self, warnings: tuple[str, ...]) -> None:
+        super().__init__()
+        self.warnings = warnings
+
+
+class TargetError(Exception):
+    """A captured target that cannot be read; the text is one line."""
+
+
+def compiled_program(
+    script: Script, house: House, environment: Mapping[str, str], fingerprint: object
+) -> CompiledProgram:
+    """The program to run.
+
+    Raises: ArtifactError, ConfigError, TargetError, PluginError, CompileFailed, CompileStopped; OSError: what the
+    machine
+        refused to show.
+    """
+    arguments = house.arguments
+    if script.compiled:
+        return _saved_program(script, arguments)
+    config = Config.from_environment(environment)
+    cache = None if not _cacheable(arguments) else CompileCache.open()
+    if cache is None:
+        return compile_script(script, house, config, target_for(arguments))
+    key = cache_key(_facts(script, house, config, fingerprint))
+    program = cache.get(key)
+    if program is None:
+        target = target_for(arguments)
+        program = compile_script(script, house, config, target)
+        cache.put(key, program, target.dependencies)
+    return program
+
+
+def target_for(arguments: Arguments) -> Target:
+    """Raises: TargetError."""
+    from ..core.target import Target
+
+    if arguments.target is None:
+        return Target.live()
+    try:
+        return Target.from_directory(arguments.target)
+    except (OSError, ValueError) as error:
+        raise TargetError(f"no captured target in '{arguments.target}': {error}") from error
+
+
+def compile_script(script: Script, house: House, config: Config, target: Target) -> CompiledProgram:
+    """Runs the compiler; its warnings go into the program, so that a cached run shows them too.
+
+    Raises: CompileFailed, CompileStopped, PluginError, OSError.
+    """
+    from ..core.diagnostics import CompileError, Diagnostics, format_diagnostic
+    from ..core.pipeline import StageStopped
+
+    diagnostics = Diagnostics()
+    arguments = house.arguments
+    source = script.source
+    try:
+        program = house.pipeline.compile(
+            source,
+            target,
+            config=config,
+            pid=arguments.pid,
+            has_child=arguments.command is not None,
+            diagnostics=diagnostics,
+        )
+    except CompileError as error:
+        raise CompileFailed(source, error.diagnostics) from error
+    except StageStopped:
+        raise CompileStopped(tuple(format_diagnostic(d, source) for d in diagnostics.recorded)) from None
+    return replace(program, warnings=tuple(format_diagnostic(d, source) for d in diagnostics.recorded))
+
+
+def _saved_program(script: Script, arguments: Arguments) -> CompiledProgram:
+    program, _ = from_bytes(script.data, script.name)
+    if arguments.runs and program.architecture != machine.architecture():
+        raise ArtifactError(f"{script.name}: compiled for {program.architecture}, this is {machine.architecture()}")
+    if arguments.pid is not None:
+        raise ArtifactError(f"{script.name}: the process of -p is part of a compiled program; compile it again with -p")
+    return program
+
+
+def _cacheable(arguments: Arguments) -> bool:
+    """A run that watches the stages, or picks them, goes through them."""
+    return arguments.cache and arguments.runs and not arguments.watches_compilation
+
+
+def _facts(script: Script, house: House, config: Config, fingerprint: object) -> dict[str, object]:
+    """All that a compilation depends on but the facts that its target remembers.
+
+    Those are looked up again before an entry is used, with the PATH and in the directory of then. The target's features
+    follow from the kernel's build id.
+    """
+    arguments = house.arguments
+    return {
+        "api": API_VERSION,
+        "architecture": machine.architecture(),
+        "arguments": arguments.script_arguments,
+        "code": fingerprint,
+        "config": config.to_data(),
+        "has child": arguments.command is not None,
+        "kernel": [machine.kernel_build_id(), machine.kernel_release()],
+        "name": script.name,
+        "pid": arguments.pid,
+        "plugins": house.plugin_stamps(),
+        "script": script.data.decode("latin-1"),
+        "use": arguments.use,
+    }

@@ -1,0 +1,194 @@
+"""The command `pybpftrace`: what happens in which order, and which exit status an error means.
+
+A run whose program is in the cache must not import the compiler, nor click: so the steps below import late. Every error
+that a user can cause ends in a line on standard error; a traceback is a bug and is shown as one.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import NoReturn
+
+from ..core.artifact_file import ArtifactError, save
+from ..core.cache import code_fingerprint
+from ..core.config import ConfigError
+from ..core.linux import machine
+from ..core.registry import PluginError
+from ..core.run import LoadError
+from .arguments import Arguments
+from .compile import CompileFailed, CompileStopped, TargetError, compiled_program
+from .house import House, InvariantError
+from .messages import Messages
+from .remembered import keep, recall
+from .run import FormatError, run_program
+from .script import ScriptError, read_script
+from .usage import UsageError
+from .watching import Watching
+
+PROGRAM = "pybpftrace"
+OK, FAILED, CONFIGURATION, NOT_LOADED, BUG = 0, 1, 2, 255, 134
+
+
+def main() -> NoReturn:
+    """The console command."""
+    # Until load installs handlers an interrupt ends the process at once, and not with a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    status = execute(sys.argv[1:], os.environ)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # What reads our output is gone: without this the interpreter would complain again when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = status or FAILED
+    sys.exit(status)
+
+
+def execute(words: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Runs a command line and gives its exit status; every error has been printed."""
+    messages = Messages(environment)
+    try:
+        return _command(words, environment, messages)
+    except UsageError as error:
+        return _usage(error, messages)
+    except (ArtifactError, PluginError, ScriptError, TargetError) as error:
+        messages.error(str(error))
+    except FormatError as error:
+        messages.plain(str(error))
+    except ConfigError as error:
+        messages.plain(str(error))
+        return CONFIGURATION
+    except CompileFailed as failed:
+        messages.diagnostics(failed.diagnostics, failed.source)
+    except BrokenPipeError:
+        messages.error("cannot write: what reads standard output is gone")
+    except OSError as error:
+        return _system_error(error, messages)
+    except InvariantError as error:
+        messages.bug(str(error))
+        return BUG
+    except Exception as error:
+        return _bug(error, words, messages)
+    return FAILED
+
+
+def _command(words: Sequence[str], environment: Mapping[str, str], messages: Messages) -> int:
+    if words[:1] == ["capture-target"]:
+        from .capture_target import capture
+
+        return capture(words[1:], environment)
+    fingerprint = code_fingerprint()
+    arguments = recall(words, fingerprint)
+    if arguments is None:
+        from .command import parse
+
+        arguments = parse(words)
+        if arguments.cache:
+            keep(words, fingerprint, arguments)
+    messages.show_warnings = arguments.show_warnings
+    if arguments.list_passes or arguments.list_plugins:
+        return _lists(arguments)
+    script = read_script(arguments)
+    refusal = _refusal() if arguments.runs else None
+    if refusal is not None:
+        messages.plain(refusal)
+        return FAILED
+    watching = Watching(arguments)
+    house = House(arguments, watching.observers)
+    try:
+        watching.check_pass_names(house)
+        program = compiled_program(script, house, environment, fingerprint)
+        if script.compiled:
+            watching.show_saved(program)
+        for warning in program.warnings:
+            messages.compile_warning(warning)
+        if _unknown_parameters(arguments, messages):
+            return FAILED
+        if arguments.emit:
+            save(program, arguments.emit)
+        if not arguments.runs:
+            return OK
+        try:
+            return run_program(program, house, environment)
+        except LoadError as error:
+            messages.diagnostics(error.diagnostics, program.source)
+            return error.status
+    except CompileStopped as stopped:
+        for warning in stopped.warnings:
+            messages.compile_warning(warning)
+        return OK
+    finally:
+        watching.report(messages)
+
+
+def _lists(arguments: Arguments) -> int:
+    from .listing import list_passes, list_plugins
+
+    house = House(arguments)
+    sys.stdout.write(list_passes(house) if arguments.list_passes else "")
+    sys.stdout.write(list_plugins(house) if arguments.list_plugins else "")
+    return OK
+
+
+def _refusal() -> str | None:
+    """Why nothing can be traced by this process on this machine, as the text to print."""
+    missing = machine.missing_capability()
+    if missing is not None:
+        return f"ERROR: Missing {missing} capability, please run {PROGRAM} as the root user."
+    if machine.lockdown() == "confidentiality":
+        return (
+            "Kernel lockdown is enabled and set to 'confidentiality'.\n"
+            "BPF programs may not read kernel memory then, so nothing can be traced.\n"
+            "The level is set by the kernel parameter lockdown= and by secure boot;\n"
+            "kernel_lockdown(7) tells more."
+        )
+    return None
+
+
+def _unknown_parameters(arguments: Arguments, messages: Messages) -> bool:
+    """Named parameters (`-- --name=value`) are for a script that declares them."""
+    names = [word.partition("=")[0] for word in arguments.script_arguments if word.startswith("--")]
+    unknown = [name for name in names if name != "--help"]
+    if unknown:
+        messages.error(f"unexpected program command line options: {', '.join(unknown)}")
+    if names:
+        messages.plain("HINT: no custom program options defined.")
+    return bool(names)
+
+
+def _usage(error: UsageError, messages: Messages) -> int:
+    if error.line:
+        messages.plain(error.line)
+    if error.show_usage:
+        from .command import help_text
+
+        messages.plain(help_text())
+    return FAILED
+
+
+def _system_error(error: OSError, messages: Messages) -> int:
+    """A refused system call of BPF explains itself; otherwise the errno and the file are what there is to say."""
+    from ..core.linux.errors import KernelError
+
+    if isinstance(error, KernelError):
+        messages.error(str(error))
+        return NOT_LOADED
+    where = f"{error.filename}: " if error.filename else ""
+    messages.error(f"{where}{error.strerror or error}")
+    return FAILED
+
+
+def _bug(error: Exception, words: Sequence[str], messages: Messages) -> int:
+    """One line, with the place in our code; the whole traceback with -v."""
+    import traceback
+
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"[{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}] " if frames else ""
+    with suppress(OSError):
+        messages.bug(f"{place}{type(error).__name__}: {' '.join(str(error).split())}")
+        if any(word in ("-v", "--verbose") for word in words):
+            messages.plain("".join(traceback.format_exception(error)))
+    return BUG

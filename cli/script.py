@@ -1,0 +1,73 @@
+"""The script that a command line names: its text, wherever it comes from.
+
+A name that is no file is looked up among the packaged tools. A file may also be a compiled program; that is told from
+its first bytes, and then who could have written it is checked before anything else. This must not know what a script
+says.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+
+from ..core.artifact_file import check_trust, is_artifact
+from ..core.source import Source
+from .arguments import Arguments
+
+TOOLS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "tools")
+#: bpftrace's name for text that comes from -e or from standard input.
+UNNAMED = "stdin"
+_SIZE_LIMIT = 256 << 20
+
+
+class ScriptError(Exception):
+    """A script that cannot be read; the text is one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """`data` as it was read; `compiled` tells that it is a compiled program and not source text."""
+
+    name: str
+    data: bytes
+    compiled: bool = False
+
+    @property
+    def source(self) -> Source:
+        return Source.from_bytes(self.name, self.data)
+
+
+def read_script(arguments: Arguments) -> Script:
+    """Raises: ScriptError; ArtifactError: for a compiled program that others can write."""
+    if arguments.program is not None:
+        return Script(UNNAMED, os.fsencode(arguments.program))
+    name = arguments.script or "-"
+    return read_standard_input() if name == "-" else read_file(name)
+
+
+def read_standard_input() -> Script:
+    """All of standard input; a last line without a newline gets one."""
+    data = sys.stdin.buffer.read()
+    return Script(UNNAMED, data if not data or data.endswith(b"\n") else data + b"\n")
+
+
+def read_file(name: str) -> Script:
+    """A file, or a packaged tool of that name. Raises: ScriptError, ArtifactError."""
+    try:
+        with open(find(name), "rb") as file:
+            data = file.read(_SIZE_LIMIT)
+            compiled = is_artifact(data)
+            if compiled:
+                check_trust(file.fileno(), name)
+    except OSError as error:
+        raise ScriptError(f"failed to open file '{name}': {error.strerror}") from error
+    return Script(name, data, compiled)
+
+
+def find(name: str) -> str:
+    """`name` itself when there is such a file or it has a directory, else the packaged tool `name` or `name`.bt."""
+    if os.path.exists(name) or os.path.basename(name) != name:
+        return name
+    tools = (os.path.join(TOOLS, name + suffix) for suffix in ("", ".bt"))
+    return next((path for path in tools if path.endswith(".bt") and os.path.isfile(path)), name)
