@@ -44,7 +44,8 @@ def main() -> None:
             own_cpu = done.cpu - traced / 1e9
             print(
                 f"{name:<12} delivered {delivered:>8} ({delivered / count:6.1%})   reported lost {lost:>8}   "
-                f"unaccounted {count - delivered - lost:>8}   tracer CPU {own_cpu / max(1, delivered) * 1e9:5.0f} ns/event   "
+                f"unaccounted {count - delivered - lost:>8}   "
+                f"tracer CPU {own_cpu / max(1, delivered) * 1e9:5.0f} ns/event   "
                 f"stolen {(traced - untraced) / count:5.0f} ns/call"
             )
 

@@ -1,7 +1,7 @@
 """Runs commands as whole processes and compares them in pairs.
 
-Shared machines drift, so two commands are run in turn (A B A B ...) and compared pair by pair; ratios and medians are what to
-quote. Knows nothing of what is measured.
+Shared machines drift, so two commands are run in turn (A B A B ...) and compared pair by pair; ratios and medians are
+what to quote. Knows nothing of what is measured.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Start-up time beside an installed bpftrace: an empty program and the openat one-liner, cold and from the compile cache.
+"""Start-up time beside an installed bpftrace: an empty program and the openat one-liner, cold and from the compile
+cache.
 
 Run as root: `python bench/startup.py [ROUNDS]`. Traces only the command that it starts itself.
 """

@@ -7,11 +7,9 @@ that a user can cause ends in a line on standard error; a traceback is a bug and
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import NoReturn
 
 from ..core.artifact_file import ArtifactError, save
 from ..core.cache import code_fingerprint
@@ -31,20 +29,6 @@ from .watching import Watching
 
 PROGRAM = "pybpftrace"
 OK, FAILED, CONFIGURATION, NOT_LOADED, BUG = 0, 1, 2, 255, 134
-
-
-def main() -> NoReturn:
-    """The console command."""
-    # Until load installs handlers an interrupt ends the process at once, and not with a traceback.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    status = execute(sys.argv[1:], os.environ)
-    try:
-        sys.stdout.flush()
-    except OSError:
-        # What reads our output is gone: without this the interpreter would complain again when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = status or FAILED
-    sys.exit(status)
 
 
 def execute(words: Sequence[str], environment: Mapping[str, str]) -> int:

@@ -1,7 +1,8 @@
 """What crosses each stage boundary.
 
-An artifact is frozen: a stage never changes what it was given. The first three point into the tree; `CompiledProgram` is
-plain data that can be saved and loaded again, so that load and output need neither the tree nor the code generator.
+An artifact is frozen: a stage never changes what it was given. The first three point into the tree; `CompiledProgram`
+is plain data that can be saved and loaded again, so that load and output need neither the tree nor the code
+generator.
 """
 
 from __future__ import annotations
@@ -84,7 +85,8 @@ class ExpandedProgram:
 
 @dataclass(frozen=True, slots=True)
 class Relocation:
-    """The two-slot load at instruction `index` takes a map's fd ('map') or the address of its only value ('map_value')."""
+    """The two-slot load at instruction `index` takes a map's fd ('map') or the address of its only value
+    ('map_value')."""
 
     index: int
     kind: str
@@ -117,7 +119,8 @@ class ProgramSpec:
 class MapSpec:
     """One BPF map. Names that begin with `@` are the script's; others belong to the compiler.
 
-    `kind` is the kernel's map type in lower case. A scalar script map's value is followed by 8 bytes that are not zero once it was assigned.
+    `kind` is the kernel's map type in lower case. A scalar script map's value is followed by 8 bytes that are not
+    zero once it was assigned.
     """
 
     name: str
@@ -198,10 +201,10 @@ class CompiledProgram:
 
 
 class Session(Protocol):
-    """The load artifact: programs loaded, begin probes run, the rest attached, a `-c` child started.
+    """The load artifact: programs loaded, begin probes run, the rest attached, a `-c` child waiting to start.
 
-    The output stage drives it: `wait`, `read_span` ... until `finished` or an exit; then `stop`, `run_end_probes`, the last
-    spans and maps, `close`. Every method that talks to the kernel may raise KernelError.
+    The output stage drives it: `release`, then `wait`, `read_span` ... until `finished` or an exit; then `stop`,
+    `run_end_probes`, the last spans and maps, `close`. Every method that talks to the kernel may raise KernelError.
     """
 
     program: CompiledProgram
@@ -209,6 +212,9 @@ class Session(Protocol):
     attached: int
     #: The process of `-p` or `-c`, or None.
     pid: int | None
+
+    def release(self) -> None:
+        """Lets the `-c` child go, once the output is ready for what it does. Raises LoadError: it cannot be run."""
 
     def wait(self, timeout_ms: int) -> None:
         """Sleeps until events wait, a signal came, the process ended, or the time is over."""
@@ -233,8 +239,8 @@ class Session(Protocol):
         """(site, new failures, last code) for every site that failed since the last call."""
 
     def finished(self) -> bool:
-        """True when the run shall end: SIGINT or SIGTERM came, the process of `-p` or `-c` is gone, or only begin and end
-        probes exist, so that no further event can come."""
+        """True when the run shall end: SIGINT or SIGTERM came, the process of `-p` or `-c` is gone, or only begin and
+        end probes exist, so that no further event can come."""
 
     def stop(self) -> None:
         """Detaches all probes and terminates a child that still runs. May be called twice."""

@@ -1,7 +1,7 @@
 """The tree that the parser makes and every later stage reads.
 
-Nodes are frozen and compare by identity, so that side tables (types, resolved calls) can use a node as their key. A node
-holds what the script says and where, never what a stage found out about it.
+Nodes are frozen and compare by identity, so that side tables (types, resolved calls) can use a node as their key. A
+node holds what the script says and where, never what a stage found out about it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Configuration: the keys that change what is compiled or printed, and the environment variables that set them.
 
-Each key is one row of `KEYS`; `Config.from_environment` reads the twins `BPFTRACE_<KEY>`. Values are plain data, because
-they are part of the compile cache's key and travel inside the compiled program.
+Each key is a field of `Config`; `Config.from_environment` reads the twins `BPFTRACE_<KEY>`. Values are plain data,
+because they are part of the compile cache's key and travel inside the compiled program.
 """
 
 from __future__ import annotations

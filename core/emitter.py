@@ -81,7 +81,8 @@ class Emitter(Protocol):
     def string_constant(self, text: bytes) -> Value: ...
 
     def read_memory(self, space: str, destination: Value, size: int, address: Value) -> Value:
-        """Copies from kernel or user memory; the destination is zeroed when the read fails. Gives 0 or a negative errno."""
+        """Copies from kernel or user memory; the destination is zeroed when the read fails. Gives 0 or a negative
+        errno."""
 
     def read_string(self, space: str, destination: Value, size: int | Value, address: Value, capacity: int) -> Value:
         """Copies a string of at most `size` bytes with its NUL (`capacity` is the bound of a run-time size).
@@ -99,7 +100,8 @@ class Emitter(Protocol):
         """A 64-bit number that load fills in: 'start_time' (boot clock, ns) or 'cpid'."""
 
     def event(self, fields: Sequence[Callable[[], Value]], types: Sequence[Type], settings: dict[str, object]) -> None:
-        """Sends an event to the output stage: the current call's function, its settings, and the field values in order."""
+        """Sends an event to the output stage: the current call's function, its settings, and the field values in
+        order."""
 
     def count_failure(self, helper: str, code: Value, message: str = "") -> None:
         """Counts a run-time failure of the current call, reported with its place in the script."""

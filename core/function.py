@@ -76,17 +76,18 @@ class EmitSite(Protocol):
         """The name of an argument that is a map, with or without keys."""
 
     def map_key(self, index: int, key_index: int | None = None) -> Value | None:
-        """The address of the key of a map argument: its own key, or another argument's value as key; None: scalar map."""
+        """The address of the key of a map argument: its own key, or another argument's value as key; None: scalar
+        map."""
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
     """How many arguments a function takes and which must be of one kind.
 
-    `kinds` maps an argument's position to base names (`int`, `string`, ...), `literals` to the base name that a literal
-    there must have; `words` are positions that take bare words (a stack mode), `formats` those of format strings, which may be
-    longer than other literals. `maps` are positions where a map means the map itself; with `maps_only` nothing else may
-    stand there.
+    `kinds` maps an argument's position to base names (`int`, `string`, ...), `literals` to the base name that a
+    literal there must have; `words` are positions that take bare words (a stack mode), `formats` those of format
+    strings, which may be longer than other literals. `maps` are positions where a map means the map itself; with
+    `maps_only` nothing else may stand there.
     """
 
     minimum: int = 0
@@ -193,7 +194,8 @@ class Action(Function):
         """Further checks of the call, beyond the signature."""
 
     def handler(self, event: EventSpec, output: Output) -> Callable[[tuple[Any, ...]], None]:
-        """Called once per call site before the first event; the result is called with the decoded fields of each event."""
+        """Called once per call site before the first event; the result is called with the decoded fields of each
+        event."""
         raise NotImplementedError
 
     def writer(self, event: EventSpec, output: Output) -> Writer | None:

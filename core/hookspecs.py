@@ -1,7 +1,8 @@
 """Every hook of the house, in one file.
 
-The six stages are firstresult hooks: the plugin that answers makes the stage's artifact. The built-in stages are plugins on
-the same hooks as everybody else's. Observers see every boundary; dumping, timing and verifying are observers.
+The six stages are firstresult hooks: the plugin that answers makes the stage's artifact. The built-in stages are
+plugins on the same hooks as everybody else's. Observers see every boundary; dumping, timing and verifying are
+observers.
 """
 
 from __future__ import annotations
@@ -61,7 +62,8 @@ def output(session: Session, options: RunOptions) -> int | None:
 
 @hookspec
 def stage_passes(stage: str) -> Sequence[Pass] | None:
-    """The passes that this plugin's own stage is made of, in order. Asked for `--list-passes` and before a stage runs."""
+    """The passes that this plugin's own stage is made of, in order. Asked for `--list-passes` and before a stage
+    runs."""
 
 
 @hookspec

@@ -76,7 +76,9 @@ class StageStopped(Exception):
 class Pipeline:
     """Runs stages over a set of plugins."""
 
-    def __init__(self, plugins: pluggy.PluginManager, *, use: dict[str, str] | None = None, stop_after: str | None = None) -> None:
+    def __init__(
+        self, plugins: pluggy.PluginManager, *, use: dict[str, str] | None = None, stop_after: str | None = None
+    ) -> None:
         self._plugins = plugins
         self._use = use or {}
         self._stop_after = stop_after
@@ -185,7 +187,9 @@ def _place(passes: list[Pass], placement: Placement) -> None:
         return
     names = [p.name for p in passes]
     if anchor not in names:
-        raise PluginError(f"pass '{placement.pass_.name}' is placed at '{anchor}', which the stage {placement.pass_.stage} lacks")
+        raise PluginError(
+            f"pass '{placement.pass_.name}' is placed at '{anchor}', which the stage {placement.pass_.stage} lacks"
+        )
     passes.insert(names.index(anchor) + (placement.before is None), placement.pass_)
 
 

@@ -1,8 +1,9 @@
 """How values are laid out in event records and map values, and how Python reads them back.
 
 An event record is 8-byte aligned: the event's id (u64), then every field at its natural alignment in a fixed part. A
-string of at most `INLINE_STRING` bytes sits whole in the fixed part, padded with NULs. A longer one is a u32 there, its
-length without NUL; the bytes of all long strings follow the fixed part in order, unpadded. Both the code generator (which writes records) and the output stage (which reads them) take the layout from here.
+string of at most `INLINE_STRING` bytes sits whole in the fixed part, padded with NULs. A longer one is a u32 there,
+its length without NUL; the bytes of all long strings follow the fixed part in order, unpadded. Both the code
+generator (which writes records) and the output stage (which reads them) take the layout from here.
 """
 
 from __future__ import annotations
@@ -83,8 +84,8 @@ def record_struct(layout: RecordLayout) -> struct.Struct:
 def decoder(type_: Type, owned: Owner) -> Callable[[bytes], Any]:
     """A function from a stored value's bytes (`size_of(type_)` of them, or more) to a Python value.
 
-    Integers, pointers: int. Bool: bool. String: bytes up to the first NUL, or all of them when there is none, which is how a
-    truncated string is told. Tuple: tuple. Array: list. OwnedType: whatever `owned(type_, data)` makes.
+    Integers, pointers: int. Bool: bool. String: bytes up to the first NUL, or all of them when there is none, which
+    is how a truncated string is told. Tuple: tuple. Array: list. OwnedType: whatever `owned(type_, data)` makes.
     """
     match type_:
         case Int() | Bool() | Pointer():

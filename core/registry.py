@@ -1,8 +1,8 @@
 """Which functions, probe types and formats there are, and which object each name stands for.
 
 Built-in ones are found by looking into the packages `plugins/stdlib` and `plugins/probes`: a module there lists its
-objects in `FUNCTIONS` or `PROBE_TYPES`, so adding one touches no other file. Third-party ones come through the hooks. A run from the
-cache asks `load_origin` for single objects and imports nothing else.
+objects in `FUNCTIONS` or `PROBE_TYPES`, so adding one touches no other file. Third-party ones come through the hooks.
+A run from the cache asks `load_origin` for single objects and imports nothing else.
 """
 
 from __future__ import annotations

@@ -55,7 +55,8 @@ class String:
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """An address. `space` says which memory it points into: 'kernel', 'user', 'context' (the program's own) or 'none'."""
+    """An address. `space` says which memory it points into: 'kernel', 'user', 'context' (the program's own) or
+    'none'."""
 
     pointee: Type
     space: str = "none"
@@ -110,8 +111,8 @@ class Tuple:
 class OwnedType:
     """A type that one function owns; that function alone knows its bytes.
 
-    `size` is the size in bytes of one stored value (for an aggregation: of one CPU's part). `integer` is the integer type
-    that a castable aggregation reads as. `params` are the literal settings that two uses must agree on.
+    `size` is the size in bytes of one stored value (for an aggregation: of one CPU's part). `integer` is the integer
+    type that a castable aggregation reads as. `params` are the literal settings that two uses must agree on.
     """
 
     owner: str

@@ -6,7 +6,6 @@ wrong becomes an ElfError. This file must not know of processes, probes or where
 
 from __future__ import annotations
 
-import mmap
 import os
 import stat
 import struct
@@ -60,21 +59,16 @@ class ElfFile:
         # in between, a FIFO say, must not stop the tracer, hence O_NONBLOCK.
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise ElfError(f"{path}: not a regular file")
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        self._image: bytes | None = None
         try:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
+            #: What `fstat` said of the file that was opened, which `path` may since have ceased to name.
+            self.status: os.stat_result | None = os.fstat(self._descriptor)
+            if not stat.S_ISREG(self.status.st_mode):
                 raise ElfError(f"{path}: not a regular file")
-            if status.st_size < _IDENT_SIZE:
-                raise ElfError(f"{path}: not an ELF file: {status.st_size} bytes")
-            self._data: mmap.mmap | bytes = mmap.mmap(descriptor, status.st_size, access=mmap.ACCESS_READ)
-        finally:
-            os.close(descriptor)
-        #: What `fstat` said of the file that was opened, which `path` may since have ceased to name.
-        self.status: os.stat_result | None = status
-        try:
+            self._size = self.status.st_size
             self._read_header()
-        except ElfError:
+        except BaseException:
             self.close()
             raise
 
@@ -83,7 +77,9 @@ class ElfFile:
         """An ELF image that is in memory, as the vDSO is; `name` is for messages. It has no `status`."""
         elf = cls.__new__(cls)
         elf.name = name
-        elf._data = data
+        elf._descriptor = -1
+        elf._image = data
+        elf._size = len(data)
         elf.status = None
         elf._read_header()
         return elf
@@ -96,17 +92,25 @@ class ElfFile:
 
     def close(self) -> None:
         """Gives the file back; what was read before stays valid. May be called again."""
-        if isinstance(self._data, mmap.mmap):
-            self._data.close()
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
     def _bytes(self, offset: int, size: int, what: str) -> bytes:
-        """Exactly `size` bytes at `offset`: every access to the file is this one."""
-        if offset + size > len(self._data):
-            raise ElfError(f"{self.name}: {what}: {size} bytes at {offset} of {len(self._data)}: truncated or corrupt")
-        return self._data[offset : offset + size]
+        """Exactly `size` bytes at `offset`: every access to the file is this one.
+
+        The file is read, not mapped: touching a mapping of a file that its owner truncates meanwhile is a SIGBUS.
+        """
+        if offset + size <= self._size:
+            if self._image is not None:
+                return self._image[offset : offset + size]
+            data = os.pread(self._descriptor, size, offset)
+            if len(data) == size:
+                return data
+        raise ElfError(f"{self.name}: {what}: {size} bytes at {offset} of {self._size}: truncated or corrupt")
 
     def _read_header(self) -> None:
-        ident = self._bytes(0, _IDENT_SIZE, "identification") if len(self._data) >= _IDENT_SIZE else b""
+        ident = self._bytes(0, _IDENT_SIZE, "identification") if self._size >= _IDENT_SIZE else b""
         if not ident.startswith(ELF_MAGIC):
             raise ElfError(f"{self.name}: not an ELF file")
         self.elf_class = ident[4]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...core import ast
 from ...core.emitter import Value
+from ...core.function import Aggregation
 from ...core.types import VOID, Type
 
 if TYPE_CHECKING:
@@ -60,7 +61,10 @@ class EmittedCall:
         if emitter.wants(self._wanted):
             with emitter.wanted(None):
                 return self._lowering.expression(self._arguments[index])
-        return self._lowering.expression(self._arguments[index])
+        value = self._lowering.expression(self._arguments[index])
+        # A histogram makes an address of its number: checks of it stay, whatever the script has checked before.
+        is_aggregated = isinstance(self._lowering.function(self.name), Aggregation)
+        return emitter.opaque(value) if is_aggregated else value
 
     def map_of(self, index: int) -> str:
         argument = self._arguments[index]

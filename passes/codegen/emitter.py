@@ -122,7 +122,17 @@ class ProgramEmitter:
 
     def binary(self, operator: str, left: Value, right: Value) -> Value:
         operation = getattr(self.builder, self._ARITHMETIC[operator])
-        return Value(operation(self.number_of(left), self.number_of(right)), left.type)
+        result = Value(operation(self.number_of(left), self.number_of(right)), left.type)
+        # The verifier knows nothing of a quotient or a remainder.
+        return self.opaque(result) if operator in ("/", "%") else result
+
+    def opaque(self, value: Value) -> Value:
+        """The same integer, of which LLVM knows nothing: it must keep every check of it that the verifier is to see."""
+        number = self.number_of(value)
+        if isinstance(number, ir.Constant):
+            return value
+        same = ir.FunctionType(I64, [I64])
+        return Value(self.builder.asm(same, "", "=r,0", [number], side_effect=False), value.type)
 
     def compare(self, operator: str, left: Value, right: Value, *, signed: bool = False) -> Value:
         a, b = self.number_of(left), self.number_of(right)
@@ -332,7 +342,7 @@ class ProgramEmitter:
     def scratch(self, size: int, *, string: bool = False) -> Value:
         if self._wanted is not None:
             place, wanted_size = self._wanted
-            if size == wanted_size or (string and size <= wanted_size + 1):
+            if size == wanted_size or (string and size < wanted_size):
                 self._wanted = None
                 return place
         return self.reserve(size)
@@ -398,7 +408,7 @@ class ProgramEmitter:
     def read_string(
         self, space: str, destination: Value, size: int | Value, address: Value, capacity: int
     ) -> Value:
-        limit = self.constant(size) if isinstance(size, int) else size
+        limit = self.constant(size) if isinstance(size, int) else self._at_most(capacity, size)
         got = self.helper(self._READERS[space][1], destination, limit, address)
         empty = self.compare("<=", got, self.constant(0), signed=True)
         with self.when(empty):
@@ -407,6 +417,12 @@ class ProgramEmitter:
             self.builder.select(self._is_true(empty), I64(0), self.builder.sub(self.number_of(got), I64(1))), INT64
         )
         return Value(destination.handle, String(capacity), length)
+
+    def _at_most(self, limit: int, value: Value) -> Value:
+        """The smaller of two unsigned integers, as the verifier can see it whatever the script has checked before."""
+        number = self.opaque(value)
+        most = self.constant(limit)
+        return self.choose(self.compare(">", number, most), lambda: most, lambda: number)
 
     # Maps and globals
 

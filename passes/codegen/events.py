@@ -89,10 +89,10 @@ class EventEmitter(ProgramEmitter):
     def _string(self, place: Value, type_: Type, field: Callable[[], Value]) -> Value:
         """Puts a long string at `place`; gives its bounded length."""
         size = size_of(type_)
-        with self.wanted((place, size)):
+        # One byte more than the storage, so that a string without a NUL keeps its last byte; there is space for it.
+        with self.wanted((place, size + 1)):
             value = field()
         if value.length is None or isinstance(value.handle, Constant):
-            # One byte more than the storage, so that a string without a NUL keeps its last byte.
             value = self.read_string("kernel", place, size + 1, value, size)
         assert value.length is not None, "read_string gives a length"
         length = self.bounded(Value(value.length.handle, INT64), size)

@@ -133,7 +133,9 @@ class BodyLowering:
             return
         place = self._variables[self._bindings[target]]
         if operator is None:
-            with self.emitter.wanted(None if _is_scalar(place.type) else (place, size_of(place.type))):
+            # A string read into its place would leave the rest of a longer one behind its NUL.
+            in_place = not _is_scalar(place.type) and not isinstance(place.type, String)
+            with self.emitter.wanted((place, size_of(place.type)) if in_place else None):
                 result = self.expression(value)
         else:
             old = self.emitter.load(place, place.type)
@@ -174,7 +176,7 @@ class BodyLowering:
             case ast.Binary(operator="&&" | "||"):
                 return self._logical(node)
             case ast.Binary(operator=operator, left=left, right=right) if operator in COMPARISONS:
-                return self._comparison(node, operator, self.expression(left), self.expression(right))
+                return self._comparison(operator, left, right)
             case ast.Binary(operator=operator, left=left, right=right):
                 return self._arithmetic(node, operator, self.expression(left), self.expression(right))
             case ast.Ternary():
@@ -214,11 +216,14 @@ class BodyLowering:
             return self.emitter.choose(left, right, lambda: known)
         return self.emitter.choose(left, lambda: known, right)
 
-    def _comparison(self, node: ast.Node, operator: str, left: Value, right: Value) -> Value:
-        if isinstance(left.type, String) and isinstance(right.type, String):
-            equal = self.emitter.equal_strings(left, right)
+    def _comparison(self, operator: str, left: ast.Expression, right: ast.Expression) -> Value:
+        a, b = self.expression(left), self.expression(right)
+        if isinstance(a.type, String) and isinstance(b.type, String):
+            equal = self.emitter.equal_strings(a, b)
             return equal if operator == "==" else self.emitter.compare("==", equal, self.emitter.constant(0))
-        return self.emitter.compare(operator, left, right, signed=_compares_signed(left.type, right.type))
+        # Only the expression's type knows that a variable has had nothing but literals; its storage has a sign.
+        signed = _compares_signed(self.types[left], self.types[right])
+        return self.emitter.compare(operator, a, b, signed=signed)
 
     def _arithmetic(self, node: ast.Node, operator: str, left: Value, right: Value) -> Value:
         emitter, type_ = self.emitter, self.types.get(node, INT64)
@@ -320,6 +325,7 @@ class BodyLowering:
         if isinstance(base.type, Pointer):
             address = emitter.binary("+", base, emitter.binary("*", index, step))
             return self._read(base.type.space, address, type_)
+        index = emitter.opaque(index)
         count = base.type.count if isinstance(base.type, Array) else size_of(base.type)
         element = base.type.element if isinstance(base.type, Array) else INT8
         home = Value(emitter.handle(base), base.type)
@@ -354,4 +360,6 @@ def _compares_signed(left: Type, right: Type) -> bool:
     match left, right:
         case Int(), Int():
             return promote_integers(left, right).signed
+        case (Int(signed=signed), Bool()) | (Bool(), Int(signed=signed)):
+            return signed
     return False

@@ -70,7 +70,7 @@ class MapAccess:
 
     def _store_key(self, type_: Type, place: Value, node: ast.Expression, align: int) -> None:
         emitter = self._emitter
-        if isinstance(type_, String) and self._lowering.types[node] == type_ and not isinstance(node, ast.StringLiteral):
+        if isinstance(type_, String) and isinstance(node, ast.Call | ast.Identifier):
             # Strings read into their place leave what follows their NUL alone.
             emitter.zero(place, type_.size, align)
         with emitter.wanted((place, size_of(type_))):

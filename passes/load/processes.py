@@ -1,6 +1,6 @@
 """The process that a run belongs to: that of `-p`, or a child started for `-c`.
 
-A child is forked early and waits before exec until the probes are attached, so that nothing of its life is missed. It
+A child is forked early and waits before exec until it is released, so that nothing of its life is missed. It
 gets SIGTERM when the tracer dies, however that happens (PR_SET_PDEATHSIG, prctl(2)). Both kinds are watched through a
 pidfd (pidfd_open(2)), which cannot mean another process by mistake.
 """
@@ -12,6 +12,7 @@ import os
 import select
 import signal
 import sys
+from contextlib import suppress
 from typing import NoReturn
 
 from ...core.diagnostics import Diagnostic, Severity
@@ -43,7 +44,7 @@ class TracedProcess:
         return bool(_wait_readable(self.descriptor, 0))
 
     def release(self) -> None:
-        """The probes are attached: the process runs already, so there is nothing to do."""
+        """The process runs already, so there is nothing to do."""
 
     def terminate(self) -> None:
         """The run is over: the process goes on, because it was not started here."""
@@ -79,7 +80,8 @@ class ChildProcess(TracedProcess):
 
     def release(self) -> None:
         """Lets the child exec its command."""
-        os.write(self._go_write, b"!")
+        with suppress(BrokenPipeError):  # somebody ended it while it waited, which `ended` tells
+            os.write(self._go_write, b"!")
         os.close(self._go_write)
         self._go_write = -1
         # The pipe closes at a successful exec; after a failed one the child writes its errno first.
@@ -93,7 +95,11 @@ class ChildProcess(TracedProcess):
         """SIGTERM, and SIGKILL when that did not end it within a second; then the child is reaped."""
         if self._reaped:
             return
-        if not self.ended():
+        if self._go_write >= 0:
+            # It never was released: at the end of the pipe it ends by itself.
+            os.close(self._go_write)
+            self._go_write = -1
+        elif not self.ended():
             self._signal(signal.SIGTERM)
             if not _wait_readable(self.descriptor, _GRACE_MS):
                 self._signal(signal.SIGKILL)
@@ -108,10 +114,9 @@ class ChildProcess(TracedProcess):
 
     def close(self) -> None:
         self.terminate()
-        for descriptor in (self._go_write, self._exec_read):
-            if descriptor >= 0:
-                os.close(descriptor)
-        self._go_write = self._exec_read = -1
+        if self._exec_read >= 0:
+            os.close(self._exec_read)
+            self._exec_read = -1
         super().close()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import select
 import sys
 from collections.abc import Sequence
+from time import monotonic, sleep
 
 from ...core.artifacts import EVENTS_MAP, FAILURES_MAP, CompiledProgram, FailureSite, MapSpec
 from ...core.linux import bpf
@@ -19,6 +20,9 @@ from .maps import Maps
 from .processes import TracedProcess
 from .programs import Programs
 from .signals import EndSignals
+
+#: Seconds that a record which was begun before the probes were detached has to be completed in.
+_LAST_RECORD = 0.5
 
 
 class KernelSession:
@@ -49,6 +53,7 @@ class KernelSession:
         self._end_programs = end_programs
         self._verbose = verbose
         self._links: list[Link] = []
+        self._stopped = False
         self._failures = FailureCounts(program.failures)
         self._ring: RingBuffer | None = None
         self._poll = select.poll()
@@ -63,12 +68,25 @@ class KernelSession:
     def add_link(self, link: Link) -> None:
         self._links.append(link)
 
+    def release(self) -> None:
+        if self._process is not None:
+            self._process.release()
+
     def wait(self, timeout_ms: int) -> None:
         self._poll.poll(timeout_ms)
         self._signals.drain()
 
     def read_span(self) -> bytes:
-        return self._ring.read_span() if self._ring is not None else b""
+        if self._ring is None:
+            return b""
+        span = self._ring.read_span()
+        if not span and self._stopped:
+            # No more records are begun, but a program that another task preempted may still be writing one.
+            deadline = monotonic() + _LAST_RECORD
+            while not span and self._ring.pending() and monotonic() < deadline:
+                sleep(0.001)
+                span = self._ring.read_span()
+        return span
 
     def read_map(self, spec: MapSpec) -> list[tuple[bytes, bytes | list[bytes]]]:
         return self._maps.read(spec)
@@ -90,6 +108,7 @@ class KernelSession:
         return self._process is not None and self._process.ended()
 
     def stop(self) -> None:
+        self._stopped = True
         self._detach()
         if self._process is not None:
             self._process.terminate()

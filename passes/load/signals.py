@@ -1,7 +1,8 @@
 """SIGINT and SIGTERM end a run in an orderly way: they wake whoever waits, and leave it to them to stop.
 
-Nothing is raised from a signal handler, so no resource is lost half-way. SIGUSR1 is ignored, as tools that drive a
-tracer expect. The earlier handlers come back when the run is over.
+Nothing is raised from a signal handler, so no resource is lost half-way. Whoever sends a third one does not want to
+wait for that (output into a pipe that nobody reads can block for ever): it has its default effect. SIGUSR1 is ignored,
+as tools that drive a tracer expect. The earlier handlers come back when the run is over.
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ class EndSignals:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.count += 1
+        # Not at the second: timeout(1) and terminals often deliver the first one twice.
+        if self.count == 2:
+            for ending in _ENDING:
+                signal.signal(ending, signal.SIG_DFL)
 
     def drain(self) -> None:
         """Empties the wakeup descriptor, so that it does not stay readable. Every caught signal put a byte there."""

@@ -1,4 +1,4 @@
-"""Brings a compiled program to life: everything loaded, begin programs run, probes attached, the traced child let go.
+"""Brings a compiled program to life: everything loaded, begin programs run, probes attached, the traced child waiting.
 
 It reads from top to bottom as the sequence of a start. Whatever goes wrong on the way undoes all of it and becomes a
 LoadError, so that callers have one thing to print.
@@ -6,6 +6,7 @@ LoadError, so that callers have one thing to print.
 
 from __future__ import annotations
 
+import errno
 import sys
 import time
 from collections.abc import Iterator
@@ -14,8 +15,8 @@ from contextlib import ExitStack, contextmanager
 from ...core.artifacts import CompiledProgram, ProgramSpec, Session
 from ...core.diagnostics import Diagnostic, Severity
 from ...core.linux import bpf, machine
-from ...core.linux.errors import KernelError
-from ...core.probe import AttachRequest
+from ...core.linux.errors import ENOTSUPP, KernelError
+from ...core.probe import AttachPointError, AttachRequest
 from ...core.run import LoadError, RunOptions
 from .maps import Maps
 from .processes import ChildProcess, TracedProcess
@@ -29,6 +30,9 @@ _TOO_MANY = (
     "You can increase the limit through the BPFTRACE_MAX_PROBES environment variable, but BE CAREFUL since a high "
     "number of probes attached can cause your system to crash."
 )
+
+#: What running a raw tracepoint program by hand gives on a kernel that cannot.
+_NO_TEST_RUN = (errno.EINVAL, ENOTSUPP)
 
 #: One program with its descriptor.
 Loaded = tuple[ProgramSpec, int]
@@ -69,8 +73,6 @@ def start(compiled: CompiledProgram, options: RunOptions) -> Session:
             _run_begin(program, fd, options)
         _attach_all(session, of_life["attached"], signals, options)
         session.attached = len(loaded)
-        if process is not None:
-            process.release()
         undo.pop_all()
         return session
 
@@ -108,7 +110,13 @@ def _process(options: RunOptions) -> TracedProcess | None:
 
 
 def _run_begin(program: ProgramSpec, fd: int, options: RunOptions) -> None:
-    bpf.test_run(fd)
+    try:
+        bpf.test_run(fd)
+    except KernelError as error:
+        if error.errno not in _NO_TEST_RUN:
+            raise
+        advice = "begin and end probes need Linux 5.10 or newer"
+        raise KernelError(error.errno, error.call, error.subject, advice) from error
     _say(options, f"Attaching '{program.point.name}' probe")
 
 
@@ -126,9 +134,10 @@ def _attach_all(session: KernelSession, loaded: list[Loaded], signals: EndSignal
         probe_type = options.probe_types[program.point.probe_type]
         try:
             session.add_link(probe_type.attach(program, AttachRequest(fd, session.pid, cpus)))
-        except KernelError as error:
+        except (AttachPointError, KernelError) as error:
             unable = Diagnostic(Severity.ERROR, _UNABLE.format(program.point.name))
-            raise LoadError((Diagnostic(Severity.ERROR, str(error)), unable)) from error
+            hints = error.hints if isinstance(error, AttachPointError) else ()
+            raise LoadError((Diagnostic(Severity.ERROR, str(error), hints=hints), unable)) from error
 
 
 def _say(options: RunOptions, text: str) -> None:

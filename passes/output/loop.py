@@ -18,24 +18,26 @@ from .failures import FailureReporter
 from .maps import MapReader
 from .rendering import ValueRendering
 from .stream import OutputStream
-from .symbols import ProcessSymbols
+from .symbols import MappingWatch, ProcessSymbols
 
 STDOUT, STDERR = 1, 2
 
-#: Milliseconds to wait for events that need not wake us. Idle waits double from the first to the second.
-SHORT_WAIT, LONG_WAIT = 20, 100
+#: Milliseconds to wait for events that need not wake us. Idle waits double up to the last, at the start of a run from
+#: the first, since a traced process may be a short one, and after events from the second.
+FIRST_WAIT, SHORT_WAIT, LONG_WAIT = 1, 20, 100
 #: Seconds that events gather after a span that was not empty, so that a trickle is not taken one by one.
 GATHER = 0.01
 #: A span of this many bytes means that the kernel is busy: the next one is taken at once.
 BUSY_SPAN = 1 << 15
-#: Seconds between looks at the failure counters while events keep coming, and at the mappings of the traced process.
+#: Seconds between looks at the failure counters while events keep coming; the most between looks at the traced process.
 CHECK_INTERVAL = 0.1
 
 
 def run_session(session: Session, options: RunOptions) -> int:
     """Runs a session to its end and closes it; gives the exit status.
 
-    Raises: KernelError: when the events or the failure counters cannot be read.
+    Raises: LoadError: when the command of -c cannot be run. KernelError: when the events or the failure counters cannot
+    be read.
     """
     descriptor = STDOUT
     try:
@@ -116,18 +118,23 @@ class EventLoop:
         self._session = session
         self._options = options
         self._stream = stream
-        self._symbols = ProcessSymbols()
-        rendering = ValueRendering(program.config, options.functions, self._symbols)
+        symbols = ProcessSymbols()
+        rendering = ValueRendering(program.config, options.functions, symbols)
         self._output = RunOutput(session, rendering, options.format.create(rendering), stream)
         self._decoder = EventDecoder(program.events, options.functions, self._output)
         self._failures = FailureReporter(session, self._output.format, options, self._output.notice)
         shown = [t for event in program.events for t in event.fields]
         shown += [t for spec in program.maps for t in (spec.key_type, spec.value_type) if t is not None]
-        self._shows_user_stacks = any(map(_has_user_stack, shown))
+        self._watch: MappingWatch | None = None
+        if session.pid is not None and any(map(_has_user_stack, shown)):
+            self._watch = MappingWatch(symbols, session.pid, CHECK_INTERVAL)
 
     def run(self) -> int:
         """Gives the exit status."""
         session, output = self._session, self._output
+        session.release()
+        if self._watch is not None:
+            self._watch.look()
         self._announce()
         self._take_events()
         session.stop()
@@ -151,20 +158,19 @@ class EventLoop:
 
     def _take_events(self) -> None:
         """Handles events until the script, a signal, the end of the process or a failed write ends the run."""
-        session, output, stream = self._session, self._output, self._stream
-        wait, next_check = SHORT_WAIT, 0.0
-        traced = session.pid if self._shows_user_stacks else None
+        session, output, stream, watch = self._session, self._output, self._stream, self._watch
+        wait, next_check = FIRST_WAIT, 0.0
         while not output.exiting and stream.error is None and not session.finished():
             span = session.read_span()
             if span:
                 self._decoder.decode(span)
                 output.flush()
+            if watch is not None:
+                watch.look()
             now = monotonic()
             is_time = now >= next_check
             if is_time:
                 next_check = now + CHECK_INTERVAL
-                if traced is not None:
-                    self._symbols.remember(traced)
             if is_time or not span:
                 self._failures.report()
                 output.flush()

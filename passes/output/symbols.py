@@ -6,7 +6,11 @@ symbols leaves addresses without names; that is no error.
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING
+
+#: Seconds between the first two looks at a process's mappings; each interval after is twice the one before.
+FIRST_INTERVAL = 0.001
 
 if TYPE_CHECKING:
     from ...core.binary.kernel_symbols import KernelSymbols
@@ -36,16 +40,35 @@ class ProcessSymbols:
             return None
 
     def user(self, pid: int, address: int) -> tuple[str | None, int, str | None]:
-        frame = self._processes().resolve(pid, address)
+        frame = self.prepared().resolve(pid, address)
         return frame.symbol, frame.offset, frame.module
 
-    def remember(self, pid: int) -> None:
-        """Notes what a process has mapped now, so that its stacks have names after it ended."""
-        self._processes().remember(pid)
-
-    def _processes(self) -> UserSymbols:
+    def prepared(self) -> UserSymbols:
+        """What resolves addresses of processes, its modules imported."""
         if self._user is None:
             from ...core.binary.user_symbols import UserSymbols
 
             self._user = UserSymbols()
         return self._user
+
+
+class MappingWatch:
+    """Remembers what one process has mapped while it runs: often when it has just started, since that is when libraries
+    are loaded and many processes end again, then ever less often. It costs nothing per event.
+    """
+
+    def __init__(self, symbols: ProcessSymbols, pid: int, longest: float) -> None:
+        """`longest` is the most time, in seconds, between two looks."""
+        self._remember = symbols.prepared().remember
+        self._pid = pid
+        self._interval = FIRST_INTERVAL
+        self._longest = longest
+        self._next = 0.0
+
+    def look(self) -> None:
+        """Looks at the process if it is time to."""
+        now = monotonic()
+        if now >= self._next:
+            self._remember(self._pid)
+            self._next = now + self._interval
+            self._interval = min(2 * self._interval, self._longest)

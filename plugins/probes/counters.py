@@ -67,7 +67,8 @@ class CounterProbe(ProbeType):
     def attach(self, program: ProgramSpec, request: AttachRequest) -> Link:
         from .perf_links import attach_counter
 
-        counter = self.counter(str(program.point.settings["event"]))
+        event = str(program.point.settings["event"])
+        counter = self.counter(event)
         assert counter is not None, "parse accepts names of the table only"
         period = int(program.point.settings["count"]) or counter.period
-        return attach_counter(self.perf_type, counter.config, period, request)
+        return attach_counter(self.perf_type, event, counter.config, period, request)

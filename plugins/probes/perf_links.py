@@ -12,14 +12,11 @@ from collections.abc import Callable, Iterable
 
 from ...core.linux import perf, tracefs
 from ...core.linux.errors import KernelError
-from ...core.probe import AttachRequest, ConcretePoint, DescriptorLink, Link
+from ...core.probe import AttachPointError, AttachRequest, ConcretePoint, DescriptorLink, Link
 
 #: What perf_event_open says where a machine has no performance monitoring unit, or not this event.
 _NO_PMU = (errno.ENOENT, errno.EOPNOTSUPP, errno.ENODEV)
-_NO_PMU_ADVICE = (
-    "it has no hardware performance monitoring unit that counts this (virtual machines often have none); "
-    "software:cpu-clock and profile:hz:99 work without one"
-)
+_NO_PMU_HINT = "virtual machines often have none; software:cpu-clock and profile:hz:99 work without one"
 _RATE_ADVICE = "the kernel samples at most kernel.perf_event_max_sample_rate times a second"
 
 #: Opens one event for a process or thread (-1: all) on a CPU (-1: wherever that runs), giving its descriptor.
@@ -60,8 +57,11 @@ def attach_timer(
     return _attach_all(open_event, request.program_fd, pid, cpus)
 
 
-def attach_counter(perf_type: str, config: int, period: int, request: AttachRequest) -> Link:
-    """A 'software' or 'hardware' event, on each CPU or on the traced process. Raises KernelError."""
+def attach_counter(perf_type: str, event: str, config: int, period: int, request: AttachRequest) -> Link:
+    """A 'software' or 'hardware' event, on each CPU or on the traced process; `event` is what the user calls it.
+
+    Raises: AttachPointError: this machine's hardware does not count it. KernelError.
+    """
 
     def open_event(pid: int, cpu: int) -> int:
         if perf_type == "software":
@@ -69,8 +69,9 @@ def attach_counter(perf_type: str, config: int, period: int, request: AttachRequ
         try:
             return perf.open_hardware(config, period, pid, cpu)
         except KernelError as error:
-            advice = _NO_PMU_ADVICE if error.errno in _NO_PMU else ""
-            raise KernelError(error.errno or 0, error.call, error.subject, advice) from error
+            if error.errno not in _NO_PMU:
+                raise
+            raise AttachPointError(f"no hardware PMU on this machine counts {event}", (_NO_PMU_HINT,)) from error
 
     return _attach_all(open_event, request.program_fd, request.pid, request.cpus)
 

@@ -110,15 +110,23 @@ class UserProbe(ProbeType):
         return ConcretePoint(spec.probe_type, name, settings)
 
     def _check_offset(self, symbol: str, found: UserFunction, offset: int, target: Target) -> None:
-        """A breakpoint in another function, or in the middle of an instruction, would break the traced program."""
+        """A breakpoint in another function, or in the middle of an instruction, would break the traced program.
+
+        Where instructions have no fixed size it takes a disassembler to tell; there is none here, so it is refused.
+        """
         if not offset:
             return
         if not found.size:
             raise AttachPointError(f"Could not determine boundary for {symbol} (symbol has size 0).")
         if offset >= found.size:
             raise AttachPointError(f"Offset outside the function bounds ('{symbol}' size is {found.size})")
-        if (found.address + offset) % registers(target.architecture).alignment:
-            raise AttachPointError(f"Could not add uprobe into middle of instruction: {found.path}:{symbol}+{offset}")
+        place = f"{found.path}:{symbol}+{offset}"
+        alignment = registers(target.architecture).alignment
+        if alignment == 1:
+            hint = "a probe in the middle of an instruction would crash the traced program; probe the function's start"
+            raise AttachPointError(f"Can't check if uprobe is in proper place: {place}", (hint,))
+        if (found.address + offset) % alignment:
+            raise AttachPointError(f"Could not add uprobe into middle of instruction: {place}")
 
     def list(self, target: Target) -> Iterable[str]:
         """Nothing: there is no list of all binaries. `-l` with a file names the functions itself."""

@@ -1,13 +1,15 @@
-"""Runs the command with a session that writes down what it gives to the output stage: `recorder.py FILE ARGUMENTS...`."""
+"""Runs the command with a session that writes down what it gives to the output stage: `recorder.py FILE
+ARGUMENTS...`."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
-from pybpftrace.cli import main as command
+from pybpftrace.cli.main import execute
 from pybpftrace.passes.load.session import KernelSession
 from pybpftrace.passes.output.symbols import ProcessSymbols
 
@@ -54,7 +56,8 @@ if __name__ == "__main__":
     after(ProcessSymbols, "kernel", note_kernel)
     after(ProcessSymbols, "user", note_user)
     try:
-        command.main()
+        status = execute(sys.argv[1:], os.environ)
     finally:
         with open(path, "w") as file:
             json.dump(RECORDING, file)
+    sys.exit(status)

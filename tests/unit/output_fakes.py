@@ -114,6 +114,9 @@ class FakeSession:
         self._contents = contents or {}
         self._failures = list(failures)
 
+    def release(self) -> None:
+        self.calls.append("release")
+
     def wait(self, timeout_ms: int) -> None:
         self.calls.append("wait")
 

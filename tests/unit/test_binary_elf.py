@@ -346,6 +346,15 @@ def test_a_sparse_file_as_large_as_its_counts_claim_is_refused(tmp_path: Path) -
         elf.function_symbols()
 
 
+def test_a_file_that_is_truncated_while_it_is_read_is_an_elf_error(tmp_path: Path) -> None:
+    path = tmp_path / "shrinking"
+    path.write_bytes(with_symbols(SYMBOL, b"\0leaf\0"))
+    with ElfFile(str(path)) as elf:
+        os.truncate(path, 64)
+        with pytest.raises(ElfError, match="truncated"):
+            elf.function_symbols()
+
+
 def test_symbols_of_addresses_at_the_end_of_the_address_space_are_looked_up_without_overflow() -> None:
     symbol = struct.pack("<IBBHQQ", 1, 0x12, 0, 1, 2**64 - 4, 2**64 - 1)
     with ElfFile.from_bytes(with_symbols(symbol, b"\0leaf\0"), "high") as elf:

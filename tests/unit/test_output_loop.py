@@ -64,7 +64,7 @@ def test_exit_drops_what_is_queued_behind_it_and_end_probes_still_print(capfd: p
     )
     status, out, _ = run(session, capfd)
     assert (status, out) == (300 & 255, "1\n4\n\n\n")
-    assert session.calls == ["stop", "end probes", "close"]
+    assert session.calls == ["release", "stop", "end probes", "close"]
 
 
 def test_an_exit_in_an_end_probe_overrides_the_status_and_drops_the_rest(capfd: pytest.CaptureFixture[str]) -> None:
@@ -155,7 +155,7 @@ def test_a_colour_encloses_the_message_and_not_the_source(capfd: pytest.CaptureF
 def test_actions_on_maps_go_to_the_session(capfd: pytest.CaptureFixture[str]) -> None:
     session = FakeSession(events=[CLEAR], maps=MAPS, spans=[record(CLEAR)])
     run(session, capfd)
-    assert session.calls[:1] == ["clear @a"]
+    assert session.calls[:2] == ["release", "clear @a"]
 
 
 def test_the_output_can_be_a_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -165,7 +165,7 @@ def test_the_output_can_be_a_file(tmp_path: Path, capfd: pytest.CaptureFixture[s
     assert path.read_bytes() == b"7\n\n\n"
 
 
-def test_a_file_that_cannot_be_opened_ends_the_run(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_cannot_be_opened_ends_the_run_before_the_child_has_started(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     path, session = tmp_path / "no" / "out", FakeSession()
     status, out, err = run(session, capfd, output_path=str(path))
     assert (status, out, err) == (1, "", f'ERROR: Failed to open output file: "{path}": No such file or directory\n')
@@ -177,7 +177,7 @@ def test_a_full_disk_is_one_line_and_an_orderly_end(capfd: pytest.CaptureFixture
     session = FakeSession(events=[PRINTF], spans=[record(PRINTF, 7)] * 3)
     status, _, err = run(session, capfd, output_path="/dev/full", quiet=True)
     assert (status, err) == (1, 'ERROR: Failed to write output "/dev/full": No space left on device\n')
-    assert session.calls == ["stop", "end probes", "close"]
+    assert session.calls == ["release", "stop", "end probes", "close"]
 
 
 def test_a_reader_that_went_away_ends_the_run_quietly(capfd: pytest.CaptureFixture[str]) -> None:

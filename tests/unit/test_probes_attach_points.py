@@ -78,7 +78,7 @@ def names_of(attach_point: str) -> list[str]:
         ("h:cycles", "hardware:cycles"),
         ("t:sched:sched_switch", "tracepoint:sched:sched_switch"),
         ("u:/bin/app:main", "uprobe:/bin/app:main"),
-        ("uprobe:app:main+0x10", "uprobe:/bin/app:main+16"),
+        ("uprobe:app:main+0", "uprobe:/bin/app:main"),
         ("uprobe:/bin/app:0x1100", "uprobe:/bin/app:4352"),
         ("uprobe:/bin/*:main", "uprobe:/bin/app:main"),
         ("ur:app:main", "uretprobe:/bin/app:main"),
@@ -128,6 +128,8 @@ def test_a_tracepoint_wildcard_names_every_event_that_fits(written: str, names: 
         ("uprobe:app:main+1+2", "Cannot take more than one offset"),
         ("uprobe:app:main+x", "Invalid offset: invalid integer"),
         ("uprobe:app:main+64", "Offset outside the function bounds ('main' size is 64)"),
+        ("uprobe:app:main+0x10", "Can't check if uprobe is in proper place: /bin/app:main+16"),
+        ("uprobe:app:0x1101", "Can't check if uprobe is in proper place: /bin/app:main+1"),
         ("uprobe:app:spot+1", "Could not determine boundary for spot (symbol has size 0)."),
         ("uprobe:/bin/*:0x1100", "Cannot use wildcards with absolute address"),
         ("uprobe:app:0", "uprobe should be attached to a function, and there is none at address 0"),
@@ -152,18 +154,21 @@ def test_a_misspelt_name_is_told_the_closest_one() -> None:
         assert caught.value.hints == (hint,)
 
 
+class ArmTarget(SmallTarget):
+    """A machine whose instructions all have the same size."""
+
+    architecture = "aarch64"
+
+
 def test_a_uprobe_becomes_an_offset_in_a_file() -> None:
     uprobe = TYPES.get("uprobe")
     assert uprobe is not None
-    for written in (("app", "main+4"), ("app", "0x1104")):
-        (point,) = uprobe.match(uprobe.parse(written), SmallTarget("small"))
-        assert point.settings == {"path": "/bin/app", "offset": 0x104, "symbol": "main"}
+    for written, offset in ((("app", "main+4"), 4), (("app", "0x1104"), 4), (("app", "0x1100"), 0)):
+        (point,) = uprobe.match(uprobe.parse(written), ArmTarget("arm"))
+        assert point.settings == {"path": "/bin/app", "offset": 0x100 + offset, "symbol": "main"}
 
 
 def test_a_place_that_no_instruction_begins_at_is_refused_on_a_machine_with_fixed_instruction_sizes() -> None:
-    class ArmTarget(SmallTarget):
-        architecture = "aarch64"
-
     uprobe = TYPES.get("uprobe")
     assert uprobe is not None
     with pytest.raises(AttachPointError, match="Could not add uprobe into middle of instruction: /bin/app:main\\+2"):
