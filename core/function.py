@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class CallSite(Protocol):
-    """A call as the type checker sees it."""
+    """A call as the type checker sees it. The body is checked once for all of `points`; `point` is the first."""
 
     name: str
     types: Sequence[Type]
@@ -32,6 +32,7 @@ class CallSite(Protocol):
     target: Target
     probe_type: ProbeType
     point: ConcretePoint
+    points: Sequence[ConcretePoint]
 
     def literal(self, index: int) -> int | bytes | bool | None:
         """The value of a literal argument, else None."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ...core import ast
 from ...core.diagnostics import Diagnostics
 from ...core.function import Function
+from ...core.probe import ConcretePoint
 from ...core.source import Span
 from ...core.types import Type, base_name
 
@@ -35,7 +36,8 @@ class TypedCall:
         self.config = checker.compilation.config
         self.target = checker.compilation.target
         self.probe_type = checker.layout.probe_type
-        self.point = checker.layout.points[0]
+        self.points: Sequence[ConcretePoint] = checker.layout.points
+        self.point = self.points[0]
         self._checker = checker
         self._node = node
         self._arguments = arguments

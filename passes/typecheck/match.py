@@ -27,7 +27,7 @@ class MatchPoints:
 
 
 def _match_probe(probe: ast.Probe, compilation: Compilation) -> MatchedProbe:
-    layouts: dict[tuple[str, Struct | None], tuple[ProbeType, list[ConcretePoint]]] = {}
+    layouts: dict[tuple[str, object], tuple[ProbeType, Struct | None, list[ConcretePoint]]] = {}
     recorded = len(compilation.diagnostics.recorded)
     for written in probe.attach_points:
         try:
@@ -35,7 +35,9 @@ def _match_probe(probe: ast.Probe, compilation: Compilation) -> MatchedProbe:
             points = probe_type.match(probe_type.parse(written.parts[1:]), compilation.target)
             for point in points:
                 args = probe_type.args(point, compilation.target)
-                layouts.setdefault((point.probe_type, args), (probe_type, []))[1].append(point)
+                # The struct's name does not matter: `sys_enter_*` has hundreds of events and a few dozen layouts.
+                key = point.probe_type, args and (args.size, args.fields)
+                layouts.setdefault(key, (probe_type, args, []))[2].append(point)
         except AttachPointError as error:
             compilation.diagnostics.error(str(error), written.span, hints=error.hints)
     if not layouts and len(compilation.diagnostics.recorded) == recorded:
@@ -45,7 +47,7 @@ def _match_probe(probe: ast.Probe, compilation: Compilation) -> MatchedProbe:
         )
     return MatchedProbe(
         probe,
-        tuple(Layout(probe_type, tuple(points), args) for (_, args), (probe_type, points) in layouts.items()),
+        tuple(Layout(probe_type, tuple(points), args) for probe_type, args, points in layouts.values()),
     )
 
 

@@ -20,7 +20,7 @@ class ProbeName(Function):
     bare: ClassVar[bool] = True
 
     def type_of(self, call: CallSite) -> Type:
-        return String(len(call.point.name.encode()) + 1)
+        return String(max(len(point.name.encode()) for point in call.points) + 1)
 
     def emit(self, emitter: Emitter, call: EmitSite) -> Value:
         return emitter.string_constant(emitter.point.name.encode())
