@@ -6,8 +6,10 @@ know how options are spelled.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from typing import Any
+
+from ..core.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ How each artifact is written down is core's; where a dump goes is the observer's
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from ..core import ast
@@ -16,6 +15,7 @@ from ..core.dump_ast import dump_program, program_to_data
 from ..core.dump_maps import dump_maps, maps_to_data
 from ..core.dump_probes import dump_probes, probes_to_data
 from ..core.dump_types import dump_types, types_to_data
+from ..core.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ first, each followed by its value, then `--`, then the operands. It must not kno
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
+from ..core.frozen import dataclass
 from .usage import UsageError
 
 

@@ -45,7 +45,7 @@ def keep(words: Sequence[str], fingerprint: object, arguments: Arguments) -> Non
         if len(names) >= _LIMIT:
             for name in names:
                 os.unlink(os.path.join(directory, name))
-        write_private_file(path, json.dumps(arguments.to_data()).encode())
+        write_private_file(path, json.dumps(arguments.to_data()).encode(), flush=False)
 
 
 def _path(words: Sequence[str], fingerprint: object) -> str | None:

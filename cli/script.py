@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 
 from ..core.artifact_file import check_trust, is_artifact
+from ..core.frozen import dataclass
 from ..core.source import Source
 from .arguments import Arguments
 

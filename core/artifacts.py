@@ -8,10 +8,11 @@ generator.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .config import Config
+from .frozen import dataclass
 from .probe import ConcretePoint
 from .source import Source
 from .types import Type

@@ -7,9 +7,10 @@ node holds what the script says and where, never what a stage found out about it
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TypeAlias
 
+from .frozen import dataclass
 from .source import Source, Span
 
 

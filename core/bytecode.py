@@ -7,7 +7,8 @@ text (core/disassembler.py) and not how programs get into the kernel.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+
+from .frozen import dataclass
 
 #: Bytes of one slot. All instructions are one slot, but LOAD_CONSTANT is two.
 INSTRUCTION_SIZE = 8

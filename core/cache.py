@@ -115,7 +115,7 @@ class CompileCache:
     def put(self, key: str, program: CompiledProgram, dependencies: Sequence[Dependency]) -> None:
         """Keeps a program. Nothing happens when it cannot be written or holds settings that are no plain data."""
         try:
-            write_private_file(self._path(key), to_bytes(program, tuple(dependencies)))
+            write_private_file(self._path(key), to_bytes(program, tuple(dependencies)), flush=False)
             self._evict()
         except (OSError, ValueError):
             return

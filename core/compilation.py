@@ -6,11 +6,12 @@ Holds the target, the configuration, the registries and the diagnostics of one s
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from .config import Config
 from .diagnostics import Diagnostics
+from .frozen import dataclass
 from .function import Function
 from .probe import ProbeType
 from .registry import Registry

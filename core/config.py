@@ -7,7 +7,9 @@ because they are part of the compile cache's key and travel inside the compiled 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+
+from .frozen import dataclass
 
 
 class ConfigError(ValueError):

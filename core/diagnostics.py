@@ -8,9 +8,9 @@ where the text goes.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from enum import Enum
 
+from .frozen import dataclass
 from .source import Source, Span, display
 
 
@@ -47,17 +47,21 @@ class CompileError(Exception):
         self.diagnostics = diagnostics
 
 
-@dataclass(slots=True)
 class Diagnostics:
     """Collects diagnostics; an equal one (place and text) is kept once."""
 
-    recorded: list[Diagnostic] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.recorded: list[Diagnostic] = []
+        self._known: set[Diagnostic] = set()
 
     def add(self, diagnostic: Diagnostic) -> None:
-        if diagnostic not in self.recorded:
+        if diagnostic not in self._known:
+            self._known.add(diagnostic)
             self.recorded.append(diagnostic)
 
-    def error(self, message: str, span: Span | None = None, *, hints: Iterable[str] = (), notes: Iterable[Note] = ()) -> None:
+    def error(
+        self, message: str, span: Span | None = None, *, hints: Iterable[str] = (), notes: Iterable[Note] = ()
+    ) -> None:
         self.add(Diagnostic(Severity.ERROR, message, span, tuple(hints), tuple(notes)))
 
     def warning(self, message: str, span: Span | None = None, *, hints: Iterable[str] = ()) -> None:
@@ -116,14 +120,12 @@ def format_diagnostic(diagnostic: Diagnostic, source: Source | None, *, colour: 
 
 
 def _place(source: Source | None, span: Span | None, text: str, severity: Severity, colour: bool) -> list[str]:
-    has_place = source is not None and span is not None
-    head = f"{format_location(source, span)}: {text}" if source is not None and span is not None else text
+    head, excerpt = text.removesuffix("\n"), []
+    if source is not None and span is not None:
+        head, excerpt = f"{format_location(source, span)}: {head}", format_excerpt(source, span)
     if colour:
         head = f"{_COLOURS[severity]}{head}\x1b[0m"
-    if has_place:
-        assert source is not None and span is not None
-        return [head, *format_excerpt(source, span)]
-    return [head]
+    return [head, *excerpt]
 
 
 def format_all(diagnostics: Iterable[Diagnostic], source: Source | None, *, colour: bool = False) -> str:

@@ -18,11 +18,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from . import bytecode as b
 from .bpf_helpers import HELPER_NAMES
 from .bytecode import Instruction
+from .frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

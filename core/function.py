@@ -9,9 +9,10 @@ an object must not need the compiler: a run from the cache loads only the files 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from .frozen import dataclass
 from .types import VOID, Int, OwnedType, Type
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ makes a `Format` for a run; `Output` is what an action sees of the running sessi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from .frozen import dataclass
 
 if TYPE_CHECKING:
     from .artifacts import MapSpec

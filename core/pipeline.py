@@ -7,22 +7,22 @@ stage's artifact. The pipeline knows names and order only; what a stage does is 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pluggy
 
 from . import hookspecs
-from .compilation import Compilation
-from .config import Config
-from .diagnostics import Diagnostics
-from .function import Function
-from .probe import ProbeType
+from .frozen import dataclass
 from .registry import PluginError, Registry, builtin_objects
 
 if TYPE_CHECKING:
     from .artifacts import CompiledProgram
+    from .compilation import Compilation
+    from .config import Config
+    from .diagnostics import Diagnostics
+    from .function import Function
+    from .probe import ProbeType
     from .source import Source
     from .target import Target
 
@@ -100,6 +100,10 @@ class Pipeline:
 
         Raises: CompileError: with all diagnostics; StageStopped: after the stage named by `stop_after`.
         """
+        from .compilation import Compilation
+        from .config import Config
+        from .diagnostics import Diagnostics
+
         compilation = Compilation(
             target=target,
             functions=self.functions(),
@@ -193,9 +197,17 @@ def _place(passes: list[Pass], placement: Placement) -> None:
     passes.insert(names.index(anchor) + (placement.before is None), placement.pass_)
 
 
+class _PluginManager(pluggy.PluginManager):
+    """Leaves out names that begin with an underscore: looking at every attribute that every object has takes longer
+    than all that the registration of a stage does besides."""
+
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
+        return None if name.startswith("_") else super().parse_hookimpl_opts(plugin, name)
+
+
 def plugin_manager(stage_plugins: Sequence[tuple[str, object]]) -> pluggy.PluginManager:
     """A plugin manager that knows the house's hooks, with the given (name, plugin) pairs registered."""
-    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager = _PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     for name, plugin in stage_plugins:
         manager.register(plugin, name=name)

@@ -12,10 +12,10 @@ import json
 import os
 import stat
 import sys
-from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .frozen import dataclass
 from .registry import PluginError
 from .target.cache_directory import cache_directory, read_private_file, write_private_file
 
@@ -56,7 +56,7 @@ def installed_plugins(*, remember: bool = True) -> list[InstalledPlugin]:
     found = scan(path for path, _ in state)
     rows = [[p.name, p.value, p.distribution, p.version] for p in found]
     try:
-        write_private_file(file, json.dumps([state, rows]).encode())
+        write_private_file(file, json.dumps([state, rows]).encode(), flush=False)
     except OSError:
         return found  # an unwritable cache only costs the next start a scan
     return found

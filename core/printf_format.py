@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from .frozen import dataclass
 from .function import Writer, integer_of
 from .integers import convert
 from .types import UINT8, UINT64, Array, Bool, Int, Pointer, String, Tuple, Type, Void

@@ -9,9 +9,9 @@ uses.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
+from .frozen import dataclass
 from .types import Struct, Type
 
 if TYPE_CHECKING:
@@ -54,11 +54,11 @@ class Link(Protocol):
     def close(self) -> None: ...
 
 
-@dataclass(slots=True)
 class DescriptorLink:
     """A link made of file descriptors."""
 
-    descriptors: list[int] = field(default_factory=list)
+    def __init__(self, descriptors: Iterable[int] = ()) -> None:
+        self.descriptors = list(descriptors)
 
     def close(self) -> None:
         import os
@@ -138,5 +138,5 @@ class ProbeType:
         raise NotImplementedError
 
     def attach(self, program: ProgramSpec, request: AttachRequest) -> Link:
-        """Attaches a loaded program. Raises: KernelError."""
+        """Attaches a loaded program. Raises: KernelError; AttachPointError: this machine cannot have it, in words."""
         raise NotImplementedError

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from .frozen import dataclass
 from .types import Array, Bool, Int, OwnedType, Pointer, String, Tuple, Type, align_of, round_up, size_of, tuple_layout
 
 EVENT_ID_SIZE = 8

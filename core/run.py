@@ -6,8 +6,10 @@ They say how to run a compiled program (which process, where the output goes), n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
+
+from .frozen import dataclass
 
 if TYPE_CHECKING:
     from .diagnostics import Diagnostic
@@ -49,3 +51,10 @@ class LoadError(Exception):
         super().__init__("; ".join(d.message for d in diagnostics))
         self.diagnostics = diagnostics
         self.status = status
+
+
+def load_error(*errors: str, status: int = 255) -> LoadError:
+    """The LoadError for texts that have no place in the script."""
+    from .diagnostics import Diagnostic, Severity
+
+    return LoadError(tuple(Diagnostic(Severity.ERROR, text) for text in errors), status)

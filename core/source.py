@@ -8,7 +8,9 @@ string literals may hold any bytes; `Source.line` gives display text again.
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from .frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ reduce and print it. Layout rules are those of the C ABI on LP64 machines unless
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from .frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from pybpftrace.core.frozen import dataclass
 
 
 class ElfError(ValueError):

@@ -10,7 +10,8 @@ import os
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from pybpftrace.core.frozen import dataclass
 
 _DELETED = b" (deleted)"
 _ESCAPED_NEWLINE = b"\\012"

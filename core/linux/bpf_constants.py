@@ -1,11 +1,12 @@
 """The numbers of bpf(2) that this tracer uses, named as in include/uapi/linux/bpf.h without the common prefix.
 
-Only numbers: what they are good for is in the files that use them.
+Only numbers: what they are good for is in the files that use them. What is looked up by its name, or shown by it, is an
+enum; the rest are plain integers, because making the enums takes longer than a run uses them.
 """
 
 from __future__ import annotations
 
-from enum import IntEnum, IntFlag
+from enum import IntEnum
 
 
 class Command(IntEnum):
@@ -66,7 +67,7 @@ class ProgramType(IntEnum):
     SYSCALL = 31
 
 
-class AttachType(IntEnum):
+class AttachType:
     """enum bpf_attach_type."""
 
     NONE = 0
@@ -81,7 +82,7 @@ class AttachType(IntEnum):
     TRACE_UPROBE_SESSION = 57
 
 
-class MapFlag(IntFlag):
+class MapFlag:
     """Flags of BPF_MAP_CREATE."""
 
     NO_PREALLOC = 1 << 0
@@ -92,7 +93,7 @@ class MapFlag(IntFlag):
     MMAPABLE = 1 << 10
 
 
-class UpdateFlag(IntEnum):
+class UpdateFlag:
     """Flags of BPF_MAP_UPDATE_ELEM: any key, only a new key, only a key that is there."""
 
     ANY = 0
@@ -100,7 +101,7 @@ class UpdateFlag(IntEnum):
     EXIST = 2
 
 
-class ProgramFlag(IntFlag):
+class ProgramFlag:
     """Flags of BPF_PROG_LOAD."""
 
     SLEEPABLE = 1 << 4

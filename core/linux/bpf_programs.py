@@ -10,8 +10,8 @@ import ctypes
 import errno
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from pybpftrace.core.frozen import dataclass
 from pybpftrace.core.linux.bpf_call import Attributes, bpf, object_name, pack
 from pybpftrace.core.linux.bpf_constants import TEST_RUN_ON_CPU, Command
 from pybpftrace.core.linux.errors import KernelError, VerifierError

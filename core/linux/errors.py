@@ -9,8 +9,8 @@ from __future__ import annotations
 import errno as numbers
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from pybpftrace.core.frozen import dataclass
 from pybpftrace.core.linux import machine
 
 #: include/linux/errno.h: "Operation is not supported"; not meant to reach user space, so libc has no name for it.
@@ -48,6 +48,7 @@ _facts: dict[str, Callable[[], str | None]] = {
 _LACKING = "this process lacks {}"
 _AS_ROOT = "run as root"
 _RAISE_NOFILE = "raise the limit (ulimit -n), or attach to fewer probes"
+_WITH_TRACING = "tracepoints need a kernel with CONFIG_FTRACE"
 _OLD_KERNEL = "an older kernel may not know this feature"
 
 #: The first row that fits is used. Sources: bpf(2), perf_event_open(2), capabilities(7), kernel_lockdown(7) and, for
@@ -114,6 +115,8 @@ explanations = (
         "no more hardware registers are left",
         "attach to fewer hardware events or watchpoints",
     ),
+    Explanation(numbers.ENOENT, "mount", "sysfs is not mounted on /sys, or this kernel cannot trace", _WITH_TRACING),
+    Explanation(numbers.ENODEV, "mount", "this kernel cannot trace", _WITH_TRACING),
     Explanation(numbers.ENOENT, "perf_event_open", "this machine or virtual machine has no such event"),
     Explanation(numbers.ENOENT, "bpf(BPF_RAW_TRACEPOINT_OPEN)", "the kernel has no such tracepoint", "check the name"),
     Explanation(numbers.ENOENT, "bpf(BPF_MAP", "the map has no such key"),

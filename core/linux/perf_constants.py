@@ -1,14 +1,13 @@
 """The numbers of perf_event_open(2) that this tracer uses, named as in include/uapi/linux/perf_event.h.
 
-Only numbers: which events a user can name, and their default periods, is for the probe types to say.
+Only numbers, and plain ones, because making enums takes longer than a run uses them. Which events a user can name, and
+their default periods, is for the probe types to say.
 """
 
 from __future__ import annotations
 
-from enum import IntEnum, IntFlag
 
-
-class PerfType(IntEnum):
+class PerfType:
     """enum perf_type_id. Other PMUs have a number given at boot (see `perf.pmu_type`)."""
 
     HARDWARE = 0
@@ -19,7 +18,7 @@ class PerfType(IntEnum):
     BREAKPOINT = 5
 
 
-class Hardware(IntEnum):
+class Hardware:
     """enum perf_hw_id."""
 
     CPU_CYCLES = 0
@@ -34,7 +33,7 @@ class Hardware(IntEnum):
     REF_CPU_CYCLES = 9
 
 
-class Software(IntEnum):
+class Software:
     """enum perf_sw_ids."""
 
     CPU_CLOCK = 0
@@ -51,7 +50,7 @@ class Software(IntEnum):
     CGROUP_SWITCHES = 11
 
 
-class AttributeFlag(IntFlag):
+class AttributeFlag:
     """The bit field of struct perf_event_attr."""
 
     DISABLED = 1 << 0
@@ -62,7 +61,7 @@ class AttributeFlag(IntFlag):
     FREQ = 1 << 10
 
 
-class BreakpointAccess(IntFlag):
+class BreakpointAccess:
     """HW_BREAKPOINT_* of include/uapi/linux/hw_breakpoint.h."""
 
     READ = 1

@@ -37,7 +37,8 @@ def _mount(directory: str) -> None:
     try:
         syscall("mount", address_of(kind), address_of(target), address_of(kind), 0, 0)
     except OSError as error:
-        advice = f"run as root: mount -t tracefs tracefs {directory}"
+        is_forbidden = error.errno in (errno.EPERM, errno.EACCES)
+        advice = f"run as root: mount -t tracefs tracefs {directory}" if is_forbidden else ""
         raise KernelError(error.errno or 0, "mount", f"tracefs on {directory}", advice) from None
 
 

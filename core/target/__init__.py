@@ -7,8 +7,9 @@ the same bytes everywhere. Nothing here loads or attaches anything.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from pybpftrace.core.frozen import dataclass
 
 if TYPE_CHECKING:
     from pybpftrace.core.target.btf import Btf

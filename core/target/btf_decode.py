@@ -5,9 +5,9 @@ It knows what the fields of a record mean, not where records are or how they are
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pybpftrace.core.frozen import dataclass
 from pybpftrace.core.target.btf_types import (
     Array,
     BtfType,

@@ -12,9 +12,9 @@ import struct
 import sys
 from array import array
 from binascii import crc32
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pybpftrace.core.frozen import dataclass
 from pybpftrace.core.target.btf_types import BtfError
 from pybpftrace.core.target.cache_directory import read_private_file, write_private_file
 

@@ -50,10 +50,12 @@ def read_private_file(path: str) -> bytes | None:
         return file.read()
 
 
-def write_private_file(path: str, data: bytes) -> None:
+def write_private_file(path: str, data: bytes, *, flush: bool = True) -> None:
     """Put `data` at `path` with mode 0600, whole or not at all. Raises OSError.
 
-    It is written under another name, flushed and renamed, so neither a reader nor a crash ever meets half a file.
+    It is written under another name and renamed, so no reader ever meets half a file. Nor does one after a crash,
+    unless `flush` is false: waiting for the disk takes 5 ms or more, which a file whose reader sees damage need not
+    pay.
     """
     draft = f"{path}.{os.getpid()}"
     with suppress(FileNotFoundError):
@@ -62,8 +64,9 @@ def write_private_file(path: str, data: bytes) -> None:
     try:
         with open(descriptor, "wb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(descriptor)
+            if flush:
+                file.flush()
+                os.fsync(descriptor)
         os.rename(draft, path)
     except OSError:
         os.unlink(draft)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 from binascii import crc32
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from pybpftrace.core.frozen import dataclass
 from pybpftrace.core.linux import machine
 
 if TYPE_CHECKING:

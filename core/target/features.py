@@ -7,9 +7,9 @@ to be tried out with bpf(2), which a captured target could not do anyway. A kern
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pybpftrace.core.frozen import dataclass
 from pybpftrace.core.target.btf_types import Enum, Enum64, Enumeration, Struct
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ those who ask.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from pybpftrace.core.frozen import dataclass
 
 
 class TracepointFormatError(ValueError):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ...core.artifacts import CompiledProgram, ExpandedProbe, LineInfo, ProgramSpec, Relocation
 from ...core.compilation import Compilation
+from ...core.frozen import dataclass
 from .machine import target_machine
 from .module import IrModule
 from .object_file import ObjectProgram, read_object

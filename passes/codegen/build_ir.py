@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ...core.artifacts import ExpandedProgram
 from ...core.compilation import Compilation
+from ...core.frozen import dataclass
 from .module import IrModule
 from .resources import Resources
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from llvmlite import ir
 
@@ -19,8 +18,9 @@ from ...core.artifacts import FAILURES_MAP, GLOBALS, GLOBALS_MAP, SCRATCH_MAP, Z
 from ...core.bpf_helpers import HELPER_IDS
 from ...core.compilation import Compilation
 from ...core.emitter import Value
+from ...core.frozen import dataclass
 from ...core.types import BOOL, INT64, UINT64, VOID, Bool, Int, Pointer, String, Type, round_up, size_of
-from .llvm import I8, I32, I64, INTEGERS, PTR, SECTION, DebugPlaces, VolatileLoad
+from .llvm import I8, I32, I64, INTEGERS, PTR, SECTION, DebugPlaces, ProgramAttributes, VolatileLoad
 from .resources import FAILURE_SLOT_SIZE, PREEMPTIBLE_SLOTS, Resources
 
 #: Up to this many bytes are copied and cleared word by word; beyond, one helper call is shorter and not slower.
@@ -65,6 +65,7 @@ class ProgramEmitter:
         self._module = module
         self._function = ir.Function(module, ir.FunctionType(I64, [PTR]), probe.program_name)
         self._function.section = SECTION
+        self._function.attributes = ProgramAttributes('"no-builtins"')
         self._context = self._function.args[0]
         self._context.name = "ctx"
         self._entry = self._function.append_basic_block("entry")
@@ -115,7 +116,7 @@ class ProgramEmitter:
             return place.handle
         return value.handle
 
-    _ARITHMETIC = {
+    _ARITHMETIC: ClassVar[dict[str, str]] = {
         "+": "add", "-": "sub", "*": "mul", "/": "udiv", "%": "urem",
         "&": "and_", "|": "or_", "^": "xor", "<<": "shl", ">>": "lshr",
     }  # fmt: skip
@@ -190,33 +191,54 @@ class ProgramEmitter:
         self.end_probe()
 
     def equal_strings(self, left: Value, right: Value) -> Value:
-        """1 when the strings agree up to their NUL, or over the smaller storage when none has one there."""
-        count = min(size_of(left.type), size_of(right.type))
+        """1 when the strings agree up to their NUL, or over the smaller storage when none has one there.
+
+        Eight bytes at a time: the verifier remembers every branch of every round, and has a limit.
+        """
+        size = min(size_of(left.type), size_of(right.type))
         a, b = self.handle(left), self.handle(right)
-        builder, function = self.builder, self._function
-        before = builder.block
-        loop, same, following, done = (
-            function.append_basic_block(name) for name in ("compare", "same", "following", "compared")
-        )
-        builder.branch(loop)
-        builder.position_at_end(loop)
-        index = builder.phi(I64)
-        index.add_incoming(I64(0), before)
-        one = builder.load(builder.gep(a, [index], source_etype=I8), typ=I8)
-        other = builder.load(builder.gep(b, [index], source_etype=I8), typ=I8)
-        builder.cbranch(builder.icmp_unsigned("==", one, other), same, done)
-        builder.position_at_end(same)
-        builder.cbranch(builder.icmp_unsigned("==", one, I8(0)), done, following)
-        builder.position_at_end(following)
-        next_index = builder.add(index, I64(1))
-        index.add_incoming(next_index, following)
-        builder.cbranch(builder.icmp_unsigned("<", next_index, I64(count)), loop, done)
-        builder.position_at_end(done)
-        result = builder.phi(I64)
-        result.add_incoming(I64(0), loop)
-        result.add_incoming(I64(1), same)
-        result.add_incoming(I64(1), following)
+        done = self._function.append_basic_block("compared")
+        with self.builder.goto_block(done):
+            result = self.builder.phi(I64)
+        whole = size // 8 * 8
+        if whole:
+            before, loop = self.builder.block, self._function.append_basic_block("compare")
+            self.builder.branch(loop)
+            self.builder.position_at_end(loop)
+            at = self.builder.phi(I64)
+            at.add_incoming(I64(0), before)
+            self._compare_word(a, b, at, 8, result)
+            following = self.builder.add(at, I64(8))
+            at.add_incoming(following, self.builder.block)
+            rest = self._function.append_basic_block("rest")
+            self.builder.cbranch(self.builder.icmp_unsigned("<", following, I64(whole)), loop, rest)
+            self.builder.position_at_end(rest)
+        for at, width in _words(size - whole, 8):
+            self._compare_word(a, b, I64(whole + at), width, result)
+        result.add_incoming(I64(1), self.builder.block)
+        self.builder.branch(done)
+        self.builder.position_at_end(done)
         return Value(result, BOOL)
+
+    def _compare_word(self, a: Any, b: Any, at: Any, width: int, result: Any) -> None:
+        """Compares `width` bytes of two strings; goes on here when they are equal and hold no NUL, else to `result`."""
+        builder = self.builder
+        one, other = (
+            builder.zext(builder.load(builder.gep(s, [at], source_etype=I8), typ=INTEGERS[width], align=width), I64)
+            for s in (a, b)
+        )
+        lowest, highest = (I64(int.from_bytes(bytes([byte] * width), "little")) for byte in (0x01, 0x80))
+        # The lowest bit set is the high bit of the first NUL (Warren, Hacker's Delight, "Find First 0-Byte").
+        nul = builder.and_(builder.and_(builder.sub(one, lowest), builder.not_(one)), highest)
+        up_to_nul = builder.xor(nul, builder.sub(nul, I64(1)))
+        differing = builder.and_(builder.xor(one, other), up_to_nul)
+        same, following = (self._function.append_basic_block(name) for name in ("same", "following"))
+        result.add_incoming(I64(0), builder.block)
+        builder.cbranch(builder.icmp_unsigned("==", differing, I64(0)), same, result.parent)
+        builder.position_at_end(same)
+        result.add_incoming(I64(1), same)
+        builder.cbranch(builder.icmp_unsigned("==", nul, I64(0)), following, result.parent)
+        builder.position_at_end(following)
 
     # Helpers
 
@@ -231,7 +253,7 @@ class ProgramEmitter:
         handles = [self.handle(argument) for argument in arguments]
         type_ = ir.FunctionType(result, [handle.type for handle in handles])
         address = I64(HELPER_IDS[name]).inttoptr(PTR)
-        call = ir.instructions.CallInstr(self.builder.block, _Callee(address, type_), handles, name="")
+        call = ir.instructions.CallInstr(self.builder.block, _Callee(address, type_), handles, name=name)
         self.builder._insert(call)
         return call
 
@@ -382,7 +404,7 @@ class ProgramEmitter:
 
     @contextmanager
     def wanted(self, place: tuple[Value, int] | None) -> Iterator[None]:
-        """Inside, the first scratch of the right size that is asked for is this place: the result is made where it goes."""
+        """Inside, the first scratch of the right size asked for is this place: the result is made where it goes."""
         saved, self._wanted = self._wanted, place
         yield
         self._wanted = saved
@@ -395,7 +417,7 @@ class ProgramEmitter:
         wanted, self._wanted = self._wanted, None
         return wanted
 
-    _READERS = {
+    _READERS: ClassVar[dict[str, tuple[str, str]]] = {
         "kernel": ("probe_read_kernel", "probe_read_kernel_str"),
         "context": ("probe_read_kernel", "probe_read_kernel_str"),
         "user": ("probe_read_user", "probe_read_user_str"),
@@ -458,7 +480,7 @@ class ProgramEmitter:
         assert node is not None, "failures happen in calls and statements"
         self.count_failure_at(node, helper, code, message)
 
-    def count_failure_at(self, node: ast.Node, helper: str, code: Value, message: str) -> None:
+    def count_failure_at(self, node: ast.Node, helper: str, code: Value, message: str = "") -> None:
         site = self.resources.failure_site(self.number, helper, message, node.span)
         slot = self.offset(self.map_value(FAILURES_MAP), site.index * FAILURE_SLOT_SIZE)
         self.atomic_add(slot, self.constant(1))
@@ -488,7 +510,7 @@ class ProgramEmitter:
         self.builder.ret(self.builder.load(self._result, typ=I64))
 
     def _find_scratch(self, skip: Any, claims: bool) -> None:
-        """Looks up this program's scratch. One that can be interleaved claims one of several areas by its first word."""
+        """Looks up this program's scratch. One that can be interleaved claims an area by the area's first word."""
         slots = PREEMPTIBLE_SLOTS if claims else 1
         first = self.resources.claim_scratch(self._scratch_peak, slots)
         key = self._alloca(I32, "scratch_key")

@@ -34,13 +34,19 @@ class EventEmitter(ProgramEmitter):
         layout = record_layout(types)
         flags = self.constant(FORCE_WAKEUP if function.wakes_reader else NO_WAKEUP)
         # An argument with a side effect has it even when there is no space for the event.
-        if any(isinstance(node, ast.Increment) for node in ast.walk(call)):
+        if any(self._has_effect(node) for node in ast.walk(call)):
             done = [field() for field in fields]
             fields = [lambda value=value: value for value in done]  # type: ignore[misc]  # a default binds the loop's value
         if layout.string_capacity:
             self._output(spec, layout, fields, flags)
         else:
             self._reserve_and_submit(spec, layout, fields, flags)
+
+    def _has_effect(self, node: ast.Node) -> bool:
+        if isinstance(node, ast.Call):
+            function = self.functions.get(node.name)
+            return function is not None and not isinstance(function, Action) and not function.warns_when_discarded
+        return isinstance(node, ast.Increment)
 
     def _reserve_and_submit(self, spec: EventSpec, layout: RecordLayout, fields: Fields, flags: Value) -> None:
         record = self.helper_address(

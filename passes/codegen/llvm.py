@@ -24,6 +24,12 @@ class VolatileLoad(ir.instructions.LoadInstr):  # type: ignore[misc]  # llvmlite
         buf.append("".join(text).replace("load ", "load volatile ", 1))
 
 
+class ProgramAttributes(ir.values.FunctionAttributes):  # type: ignore[misc]  # llvmlite has no type hints
+    """Function attributes with `no-builtins`: LLVM must not make calls of memset or memcpy of stores and loops."""
+
+    _known = ir.values.FunctionAttributes._known | {'"no-builtins"'}
+
+
 class DebugPlaces:
     """Debug metadata of one module, from which LLVM makes the line table of the .BTF.ext section."""
 

@@ -119,7 +119,8 @@ class BodyLowering:
             function = self.function(value.name) if isinstance(value, ast.Call) else None
             if isinstance(function, Aggregation):
                 assert isinstance(value, ast.Call)
-                site = EmittedCall(self, value, self.types[value])
+                # The map's type: one call with a signed number makes the numbers of all calls signed.
+                site = EmittedCall(self, value, self.maps.value_type(target))
                 self.maps.update(target, function, site)
             elif operator in ("+", "-") and self._is_wide_integer(target):
                 amount = self.expression(value)
@@ -254,6 +255,11 @@ class BodyLowering:
 
     def _ternary(self, node: ast.Ternary) -> Value:
         type_ = self.types[node]
+        if node.then is node.condition:
+            # `a ?: b`: what was tested is the value, and is evaluated once.
+            tested = self.expression(node.condition)
+            chosen = self.emitter.choose(tested, lambda: tested, lambda: self.expression(node.otherwise))
+            return _typed(chosen, type_)
         condition = self.condition(node.condition)
         if isinstance(type_, Int | Bool | Pointer):
             chosen = self.emitter.choose(
@@ -262,7 +268,9 @@ class BodyLowering:
             return _typed(chosen, type_)
         if type_ == VOID:
             self.emitter.branch(
-                condition, lambda: _discard(self.expression(node.then)), lambda: _discard(self.expression(node.otherwise))
+                condition,
+                lambda: _discard(self.expression(node.then)),
+                lambda: _discard(self.expression(node.otherwise)),
             )
             return Value(None, VOID)
         place = self.emitter.memory(type_)

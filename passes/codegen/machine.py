@@ -1,7 +1,7 @@
 """LLVM's BPF back end: one target machine, made once per process.
 
-CPU v3 (jumps and arithmetic on 32 bits, atomics) is understood by every kernel that has the ring buffer's companions that
-we rely on (5.12 and newer).
+CPU v3 (jumps and arithmetic on 32 bits, atomics) is understood by every kernel that has the ring buffer's companions
+that we rely on (5.12 and newer).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Reads and writes of script maps.
 
-A scalar map is an array of one element, whose memory the program addresses directly; its value is followed by a word that
-says it was assigned. A keyed map is a hash. An aggregation updates this CPU's part in place: one look-up when the key is there.
+A scalar map is an array of one element, whose memory the program addresses directly; its value is followed by a word
+that says it was assigned. A keyed map is a hash. An aggregation updates this CPU's part in place: one look-up when the
+key is there.
 """
 
 from __future__ import annotations
@@ -31,10 +32,6 @@ if TYPE_CHECKING:
     from .call_site import EmittedCall
     from .lower import BodyLowering
 
-MAP_FULL = (
-    "Map full; can't update element. Try increasing max_map_keys config or manually setting the max entries "
-    "in a map declaration e.g. `let @a = hash(5000)`"
-)
 #: bpf(2), BPF_MAP_UPDATE_ELEM flags.
 BPF_ANY, BPF_NOEXIST = 0, 1
 EEXIST = 17
@@ -167,7 +164,7 @@ class MapAccess:
         # Another CPU may have inserted the key first, which is not a failure.
         expected = emitter.constant(-EEXIST if flags == BPF_NOEXIST else 0)
         with emitter.when(code), emitter.when(emitter.compare("!=", code, expected)):
-            emitter.count_failure_at(node, "map_update_elem", code, MAP_FULL)
+            emitter.count_failure_at(node, "map_update_elem", code)
 
     def _mark_assigned(self, slot: Value, type_: Type) -> None:
         self._emitter.store(slot, self._emitter.constant(1), round_up(size_of(type_), 8))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from ...core.artifacts import EventSpec, ExpandedProgram, FailureSite, MapSpec
+from ...core.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,14 @@
 """Reads the relocatable ELF object that LLVM's BPF back end writes: programs, relocations, line table, BTF.
 
-The input comes from LLVM in this process, so this reads exactly what LLVM writes; layouts are those of elf(5) and of the
-kernel's Documentation/bpf/btf.rst (.BTF.ext).
+The input comes from LLVM in this process, so this reads exactly what LLVM writes; layouts are those of elf(5) and of
+the kernel's Documentation/bpf/btf.rst (.BTF.ext).
 """
 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+
+from ...core.frozen import dataclass
 
 R_BPF_64_64 = 1
 _HEADER = struct.Struct("<16xHHIQQQIHHHHHH")
@@ -77,7 +78,8 @@ def read_object(data: bytes, section_name: str) -> tuple[list[ObjectProgram], by
 def _read_ext(data: bytes, btf: bytes, section_name: str) -> tuple[dict[int, int], list[tuple[int, int, int]]]:
     """{code offset: function type id}, [(code offset, line, column)] of one section."""
     _, _, _, header_length, func_offset, func_length, line_offset, line_length = _EXT_HEADER.unpack_from(data)
-    functions = {at: fields[0] for at, fields in _ext_records(data, header_length + func_offset, func_length, btf, section_name)}
+    function_records = _ext_records(data, header_length + func_offset, func_length, btf, section_name)
+    functions = {at: fields[0] for at, fields in function_records}
     lines = []
     for at, fields in _ext_records(data, header_length + line_offset, line_length, btf, section_name):
         # struct bpf_line_info: file name, line text, line << 10 | column

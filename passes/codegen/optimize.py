@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ...core.compilation import Compilation
+from ...core.frozen import dataclass
 from .machine import target_machine
 from .module import IrModule
 

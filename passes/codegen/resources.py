@@ -1,7 +1,7 @@
 """What the programs of one module share: maps, events, failure sites, and which plugin objects they use.
 
-Programs ask for things by name while they are being built; numbers are given in the order of asking, which makes them the
-same for the same script everywhere.
+Programs ask for things by name while they are being built; numbers are given in the order of asking, which makes them
+the same for the same script everywhere.
 """
 
 from __future__ import annotations

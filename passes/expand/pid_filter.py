@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ...core.artifacts import ExpandedProbe, ExpandedProgram
 from ...core.compilation import Compilation
+from ...core.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

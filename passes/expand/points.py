@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from ...core.artifacts import ExpandedProbe, ExpandedProgram, TypedProgram
 from ...core.compilation import Compilation
+from ...core.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,13 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
-from ...core.diagnostics import Diagnostic, Severity
-from ...core.run import LoadError
+from ...core.run import LoadError, load_error
 
 _PR_SET_PDEATHSIG = 1
 #: How long a child may take to end after SIGTERM before it gets SIGKILL.
 _GRACE_MS = 1_000
 _STATUS_SIZE = 4
+_READY = b"."
 
 
 class TracedProcess:
@@ -42,6 +42,9 @@ class TracedProcess:
 
     def ended(self) -> bool:
         return bool(_wait_readable(self.descriptor, 0))
+
+    def prepare(self) -> None:
+        """Waits until nothing of ours is left to be seen in the process; it runs on its own, so there is nothing."""
 
     def release(self) -> None:
         """The process runs already, so there is nothing to do."""
@@ -78,6 +81,10 @@ class ChildProcess(TracedProcess):
         os.close(exec_write)
         super().__init__(pid)
 
+    def prepare(self) -> None:
+        """Waits until the child has nothing left to do but to exec: probes attached then see none of its preparations."""
+        os.read(self._exec_read, 1)
+
     def release(self) -> None:
         """Lets the child exec its command."""
         with suppress(BrokenPipeError):  # somebody ended it while it waited, which `ended` tells
@@ -89,7 +96,7 @@ class ChildProcess(TracedProcess):
         if failed:
             reason = os.strerror(int.from_bytes(failed, sys.byteorder))
             text = f"Failed to run child: child: failed to execve ({reason})"
-            raise LoadError((Diagnostic(Severity.ERROR, text),))
+            raise load_error(text)
 
     def terminate(self) -> None:
         """SIGTERM, and SIGKILL when that did not end it within a second; then the child is reaped."""
@@ -128,8 +135,9 @@ def _become(path: str, arguments: list[str], parent: int, go_read: int, exec_wri
         # Python ignores SIGPIPE and the tracer ignores SIGUSR1; ignored signals stay so across exec.
         for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGUSR1, signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
-        # The parent may have died before prctl: then nobody will ever send the byte.
-        if os.getppid() == parent and os.read(go_read, 1):
+        is_wanted = os.getppid() == parent  # it may have died before prctl, and nobody will ever send the byte
+        os.write(exec_write, _READY)
+        if is_wanted and os.read(go_read, 1):
             os.execv(path, arguments)
     except OSError as error:
         code = error.errno or 0
@@ -180,4 +188,4 @@ def _wait_readable(descriptor: int, timeout_ms: int) -> bool:
 
 
 def _refusal(text: str) -> LoadError:
-    return LoadError((Diagnostic(Severity.ERROR, text),), status=1)
+    return load_error(text, status=1)

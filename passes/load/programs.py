@@ -11,9 +11,8 @@ import sys
 from collections.abc import Mapping
 
 from ...core.artifacts import CompiledProgram, ProgramSpec
-from ...core.diagnostics import Diagnostic, Severity
 from ...core.linux import bpf
-from ...core.run import LoadError, RunOptions
+from ...core.run import LoadError, RunOptions, load_error
 
 _INSTRUCTION_SIZE = 8
 #: opcode of the two-slot load of a 64-bit constant (BPF_LD | BPF_IMM | BPF_DW).
@@ -104,7 +103,7 @@ def _load(
     except bpf.KernelError as error:
         code = error.errno or 0
         head = f"Error loading BPF program for {program.point.name}. Error code: {-code} ({error.strerror})."
-        raise LoadError((Diagnostic(Severity.ERROR, head), Diagnostic(Severity.ERROR, str(error)))) from error
+        raise load_error(head, str(error)) from error
 
 
 def with_maps(program: ProgramSpec, maps: Mapping[str, int]) -> bytes:
@@ -120,7 +119,7 @@ def with_maps(program: ProgramSpec, maps: Mapping[str, int]) -> bytes:
         inside = 0 <= at <= len(code) - 2 * _INSTRUCTION_SIZE
         if source is None or relocation.map not in maps or not inside or code[at] != _LOAD_CONSTANT:
             text = f"the program for {program.point.name} is damaged: no map load at instruction {relocation.index}"
-            raise LoadError((Diagnostic(Severity.ERROR, text),))
+            raise load_error(text)
         code[at + 1] = (code[at + 1] & 0x0F) | source << 4
         struct.pack_into("=i", code, at + 4, maps[relocation.map])
     return bytes(code)

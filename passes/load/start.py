@@ -13,11 +13,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from ...core.artifacts import CompiledProgram, ProgramSpec, Session
-from ...core.diagnostics import Diagnostic, Severity
 from ...core.linux import bpf, machine
 from ...core.linux.errors import ENOTSUPP, KernelError
 from ...core.probe import AttachPointError, AttachRequest
-from ...core.run import LoadError, RunOptions
+from ...core.run import LoadError, RunOptions, load_error
 from .maps import Maps
 from .processes import ChildProcess, TracedProcess
 from .programs import Programs
@@ -71,6 +70,8 @@ def start(compiled: CompiledProgram, options: RunOptions) -> Session:
         )
         for program, fd in of_life["begin"]:
             _run_begin(program, fd, options)
+        if process is not None:
+            process.prepare()
         _attach_all(session, of_life["attached"], signals, options)
         session.attached = len(loaded)
         undo.pop_all()
@@ -82,15 +83,15 @@ def _kernel_errors() -> Iterator[None]:
     try:
         yield
     except KernelError as error:
-        raise _failure(str(error)) from error
+        raise load_error(str(error)) from error
 
 
 def _check_count(compiled: CompiledProgram) -> None:
     count, limit = len(compiled.programs), compiled.config.max_probes
     if not count:
-        raise _failure("No probes to attach", status=1)
+        raise load_error("No probes to attach", status=1)
     if count > limit:
-        raise _failure(_TOO_MANY.format(count, limit), status=1)
+        raise load_error(_TOO_MANY.format(count, limit), status=1)
 
 
 def _raise_limits(compiled: CompiledProgram) -> None:
@@ -135,15 +136,9 @@ def _attach_all(session: KernelSession, loaded: list[Loaded], signals: EndSignal
         try:
             session.add_link(probe_type.attach(program, AttachRequest(fd, session.pid, cpus)))
         except (AttachPointError, KernelError) as error:
-            unable = Diagnostic(Severity.ERROR, _UNABLE.format(program.point.name))
-            hints = error.hints if isinstance(error, AttachPointError) else ()
-            raise LoadError((Diagnostic(Severity.ERROR, str(error), hints=hints), unable)) from error
+            raise load_error(str(error), _UNABLE.format(program.point.name)) from error
 
 
 def _say(options: RunOptions, text: str) -> None:
     if options.verbose:
         sys.stderr.write(f"{text}\n")
-
-
-def _failure(text: str, status: int = 255) -> LoadError:
-    return LoadError((Diagnostic(Severity.ERROR, text),), status)

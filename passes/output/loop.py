@@ -174,7 +174,9 @@ class EventLoop:
             if is_time or not span:
                 self._failures.report()
                 output.flush()
-            if not span:
+            if not span and watch is not None and watch.hurries:
+                session.wait(0)
+            elif not span:
                 session.wait(wait)
                 wait = min(2 * wait, LONG_WAIT)
             elif len(span) < BUSY_SPAN and not output.exiting:

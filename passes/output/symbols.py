@@ -9,8 +9,9 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING
 
-#: Seconds between the first two looks at a process's mappings; each interval after is twice the one before.
-FIRST_INTERVAL = 0.001
+#: Seconds between the first two looks at a process's mappings; each interval after is twice the one before. Up to the
+#: second one there is no sleeping in between: a program that only says hello has ended after a millisecond.
+FIRST_INTERVAL, HURRIED_INTERVAL = 0.0002, 0.003
 
 if TYPE_CHECKING:
     from ...core.binary.kernel_symbols import KernelSymbols
@@ -64,6 +65,11 @@ class MappingWatch:
         self._interval = FIRST_INTERVAL
         self._longest = longest
         self._next = 0.0
+
+    @property
+    def hurries(self) -> bool:
+        """Whether the next look is so soon that there is no time to sleep."""
+        return self._interval < HURRIED_INTERVAL
 
     def look(self) -> None:
         """Looks at the process if it is time to."""

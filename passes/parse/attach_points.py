@@ -1,12 +1,16 @@
-"""Cuts attach points into their parts, which the probe types read."""
+"""Cuts attach points into their parts, which the probe types read.
+
+What a part means, and which providers there are, is not known here.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ...core import ast
 from ...core.compilation import Compilation
+from ...core.frozen import dataclass
 
 _PIECE = re.compile(r'"((?:\\.|[^"\\])*)"|(:)|([^":]+)', re.DOTALL)
 
@@ -19,10 +23,14 @@ class SplitAttachPoints:
     stage: str = "parse"
 
     def run(self, program: ast.Program, compilation: Compilation) -> ast.Program:
-        for probe in program.probes:
+        probes = tuple(_split_probe(probe) for probe in program.probes)
+        for probe in probes:
             if not probe.attach_points:
                 compilation.diagnostics.error("No attach points for probe", probe.span)
-        return replace(program, probes=tuple(_split_probe(probe) for probe in program.probes))
+            for point in probe.attach_points:
+                if not any(point.parts):
+                    compilation.diagnostics.error("Invalid attachpoint definition", point.span)
+        return replace(program, probes=probes)
 
 
 def _split_probe(probe: ast.Probe) -> ast.Probe:

@@ -1,85 +1,132 @@
-"""Says in a user's words what the parser did not expect."""
+"""Says in a user's words what the parser did not expect.
+
+It reads lark's errors and the script, never the tree. Names of terminals are translated by the tables below; one that
+is not in them is not told.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import TYPE_CHECKING, Any
 
-from lark import Token
-from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedToken
-
+from ...core import ast
 from ...core.source import Span, display
 
-#: What a token is called. Tokens that begin an expression are told as one.
+if TYPE_CHECKING:
+    from .tree import TreeBuilder
+
+#: What a terminal is called. Operators are left out: they fit behind every expression.
 _WORDS = {
     "ATTACH_POINT": "a probe",
     "LBRACE": "'{'",
     "RBRACE": "'}'",
+    "LPAR": "'('",
     "RPAR": "')'",
     "RSQB": "']'",
     "COMMA": "','",
     "COLON": "':'",
     "SEMICOLON": "';'",
     "NAME": "a name",
-    "ASSIGN": "an assignment",
     "ELSE": "'else'",
-    "CLOSE_PREDICATE": "'/'",
 }
-_EXPRESSION = {"NUMBER", "STRING", "LPAR", "MINUS", "NOT"}
+#: What `++` goes with, what can begin an expression, and what else can begin a statement.
+_TARGET = frozenset({"VARIABLE", "MAP"})
+_EXPRESSION = _TARGET | {"NUMBER", "STRING", "TRUE", "FALSE", "NAME", "LPAR", "MINUS", "NOT", "INCREMENT"}
+_STATEMENT = _EXPRESSION | {"IF", "RETURN", "LBRACE"}
+
+#: What is shown as the unexpected token: a word, a string, an operator, or one character, of UTF-8 if it is that.
+_TOKEN = re.compile(
+    r'[$@]?[A-Za-z_][A-Za-z0-9_]*|[0-9][A-Za-z0-9_]*|"(?:\\[^\n]|[^"\\\n])*"|<<=|>>=|[-+*/%&|^=!<>]=|->|\+\+|--|&&|\|\||<<|>>'
+    r"|[\xc2-\xf4][\x80-\xbf]{1,3}|.",
+    re.DOTALL,
+)
+_LONGEST = 40
+#: A compound assignment, as far as the character before the end of the searched part.
+_COMPOUND = re.compile(r"(?:[-+*/%&|^]|<<|>>)=$")
+_NO_TARGET = "invalid assignment target"
+_ONLY_TARGETS = "increment/decrement requires a variable or map"
 
 
-def describe(error: Any, text: str, offset: int) -> tuple[str, Span]:
-    """The message, without `syntax: `, and its span in `text`; the parser was given the text from `offset` on."""
-    accepted: set[str] = set(getattr(error, "accepts", None) or getattr(error, "expected", None) or getattr(error, "allowed", None) or ())
-    at = _position(error, text, offset)
-    length = _length(error)
-    character = text[at : at + 1]
-    if character == '"' and not (isinstance(error, UnexpectedToken) and error.token.type == "STRING"):
-        line_end = text.find("\n", at)
-        return "unterminated string", Span(at, line_end if line_end >= 0 else len(text))
-    if character == "$" and length <= 1:
-        return "expected identifier after '$'", Span(at, at + 1)
-    wanted = _expected(accepted)
-    if wanted is not None:
-        place = _end_before(text, at, offset)
-        # What is missing is missing where the text before it ends.
-        return f"expected {wanted}", Span(place, place + 1) if wanted in ("';'", "'/' to close predicate") else Span(at, at + max(1, length))
-    shown = display(text[at : at + max(1, length)]) or "end of input"
-    choices = sorted({_WORDS[name] for name in accepted if name in _WORDS})
-    expected = f", expected {' or '.join([', '.join(choices[:-1]), choices[-1]] if len(choices) > 1 else choices)}" if choices else ""
-    return f"unexpected {_quoted(shown)}{expected}", Span(at, at + max(1, length))
+def describe(error: Any, text: str, builder: TreeBuilder) -> tuple[str, Span]:
+    """The message for a lark UnexpectedInput, without `syntax: `, and its span in `text`.
+
+    The builder is the one that the parser had, with `offset` still as it was.
+    """
+    at, token = _unexpected(error, text, builder.offset)
+    span = Span(at, at + max(1, len(token)))
+    if token == '"':
+        line = text[at:].split("\n", 1)[0].rstrip("\r")
+        return "unterminated string", Span(at, at + len(line))
+    if token == "$":
+        return "expected identifier after '$'", Span(at + 1, at + 2)
+    values = list(error.interactive_parser.parser_state.value_stack)
+    accepted = _accepted(error)
+    if accepted == _TARGET:
+        return _ONLY_TARGETS, span
+    if accepted >= _EXPRESSION:
+        # `1++` stops at the second `+`, and `1--` behind both `-`, which are two operators as well.
+        for end in (at, at + 1):
+            if text[end - 2 : end] in ("++", "--"):
+                return _ONLY_TARGETS, Span(end - 2, end)
+        # So are the two parts of `+=` where no assignment can be.
+        compound = _COMPOUND.search(text, max(0, at - 2), at + 1)
+        if compound and isinstance(values[-2], ast.Node) and not isinstance(values[-2], ast.Variable | ast.Map):
+            return _NO_TARGET, Span(compound.start(), at + 1)
+    if accepted >= _EXPRESSION and (token == ";" or not accepted & (_STATEMENT - _EXPRESSION)):
+        return "expected expression", span
+    if "SEMICOLON" in accepted and not accepted >= _EXPRESSION and token == "=":
+        return _NO_TARGET, span
+    missing = _missing(accepted) if token or "CLOSE_PREDICATE" in accepted else None
+    if missing:
+        # What is missing is missing where the expression before it ends.
+        before = builder.extent(values[-1]).end
+        return f"expected {missing}", Span(before, before + 1)
+    choices = _choices(accepted)
+    expected = f", expected {choices}" if choices else ""
+    return f"unexpected {_shown(token)}{expected}", span
 
 
-def _expected(accepted: set[str]) -> str | None:
-    """The one thing to name where several fit, the most helpful first."""
-    if accepted >= _EXPRESSION - {"STRING"} and "RBRACE" not in accepted:
-        return "expression"
+def _missing(accepted: frozenset[str]) -> str | None:
+    """What has to follow the expression that was just read."""
     if "CLOSE_PREDICATE" in accepted:
         return "'/' to close predicate"
-    if "SEMICOLON" in accepted and "ELSE" not in accepted and not accepted >= _EXPRESSION:
-        return "';'"
-    known = [name for name in accepted if name in _WORDS]
-    return _WORDS[known[0]] if len(known) == 1 and len(accepted) == 1 else None
+    return "';'" if "SEMICOLON" in accepted and not accepted >= _EXPRESSION else None
 
 
-def _position(error: Any, text: str, offset: int) -> int:
-    if isinstance(error, UnexpectedToken) and error.token.type == "$END":
-        return len(text) if not offset else min(len(text), offset + (error.token.end_pos or 0))
-    position = getattr(error, "pos_in_stream", None)
-    if position is None and isinstance(error, UnexpectedToken):
-        position = error.token.start_pos
-    return offset + position if isinstance(position, int) and position >= 0 else len(text)
+def _accepted(error: Any) -> frozenset[str]:
+    """The terminals that would have fitted."""
+    state = error.interactive_parser
+    # The values parsed so far do not matter here, and older larks would copy all of them.
+    state.parser_state.value_stack.clear()
+    return frozenset(state.accepts())
 
 
-def _length(error: Any) -> int:
-    if isinstance(error, UnexpectedToken) and isinstance(error.token, Token) and error.token.type != "$END":
-        return len(error.token)
-    return 0 if isinstance(error, UnexpectedEOF) else int(isinstance(error, UnexpectedCharacters))
+def _choices(accepted: frozenset[str]) -> str:
+    """`A, B or C`; what begins an expression is told as one thing, and so is what begins a statement."""
+    words = []
+    if "ATTACH_POINT" in accepted:
+        return _WORDS["ATTACH_POINT"]
+    if accepted >= _STATEMENT:
+        words, accepted = ["a statement"], accepted - _STATEMENT - {"SEMICOLON"}
+    elif accepted >= _EXPRESSION:
+        words, accepted = ["an expression"], accepted - _EXPRESSION
+    words = sorted([*words, *(_WORDS[name] for name in accepted if name in _WORDS)])
+    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-def _end_before(text: str, at: int, offset: int) -> int:
-    """Just behind the last character before `at` that is not white space."""
-    return max(offset, len(text[:at].rstrip()))
+def _unexpected(error: Any, text: str, offset: int) -> tuple[int, str]:
+    """Where the unexpected token begins, and its text; the end of input is just behind the last token, without text."""
+    token = getattr(error, "token", None)
+    if token is not None and token.type == "$END":
+        return offset + (token.end_pos or 0), ""
+    at = offset + int(error.pos_in_stream)
+    found = _TOKEN.match(text, at)
+    return at, found.group() if found else ""
 
 
-def _quoted(shown: str) -> str:
-    return shown if shown == "end of input" else f"'{shown}'"
+def _shown(token: str) -> str:
+    if not token:
+        return "end of input"
+    text = display(token)
+    text = text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+    return f"'{text}'" if text.isprintable() else f"{text!r}"

@@ -1,31 +1,29 @@
 """Parses a script with the grammar beside this file.
 
-The parser's tables are made once and kept in the user's cache. When the script does not parse as a whole, its probes are
-parsed one by one, so that one run reports a syntax error of each.
+When the script does not parse as a whole, its probes are parsed one by one, so that one run reports a syntax error of
+each. What the attach points mean is not read here.
 """
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...core import ast
 from ...core.compilation import Compilation
 from ...core.diagnostics import Diagnostics
+from ...core.frozen import dataclass
 from ...core.source import Source, Span
-from ...core.target.cache_directory import cache_directory
+from .brackets import probes, too_deep
 
 if TYPE_CHECKING:
     from lark import Lark
 
-#: Levels of the tree. The passes behind this one walk it recursively.
-MAXIMUM_DEPTH = 200
+    from .tree import TreeBuilder
 
-#: What can hide a brace: strings and comments.
-_PIECES = re.compile(r'"(?:\\.|[^"\\\n])*"|//[^\n]*|/\*(?:[^*]|\*(?!/))*(?:\*/)?|[{}]', re.DOTALL)
+#: Levels of brackets, and of the tree. The passes behind this one walk the tree recursively.
+MAXIMUM_DEPTH = 200
+#: `a ?: b` has `a` twice in the tree, so nested ones double it at every level.
+MAXIMUM_COPIES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,100 +36,62 @@ class ParseSyntax:
     def run(self, source: Source, compilation: Compilation) -> ast.Program:
         from lark.exceptions import UnexpectedInput
 
+        from .tables import parser
+        from .tree import TreeBuilder
+
         diagnostics = compilation.diagnostics
         nothing = ast.Program(Span(0, len(source.text)), source, ())
-        if _nesting(source.text) > 2 * MAXIMUM_DEPTH:
-            diagnostics.error("syntax: nesting too deep")
+        bracket = too_deep(source.text, MAXIMUM_DEPTH)
+        if bracket is not None:
+            diagnostics.error("syntax: nesting too deep", Span(bracket, bracket + 1))
             return nothing
+        builder = TreeBuilder(source, diagnostics)
+        tables = parser(builder)
         try:
-            program = _parse(source, source.text, 0, diagnostics)
+            program: ast.Program = tables.parse(source.text)  # type: ignore[assignment]  # the builder's, not lark's tree
         except UnexpectedInput as error:
-            _report(error, source, diagnostics)
+            _report(error, tables, builder, source, diagnostics)
             return nothing
-        deepest = _too_deep(program)
-        if deepest is not None:
-            diagnostics.error("syntax: nesting too deep", deepest.span)
+        node = _too_deep(program)
+        if node is not None:
+            diagnostics.error("syntax: nesting too deep", node.span)
+            return nothing
         return program
 
 
-def _parse(source: Source, text: str, offset: int, diagnostics: Diagnostics) -> ast.Program:
-    """Raises: lark's UnexpectedInput."""
-    from .tree import TreeBuilder
-
-    program: Any = parser(TreeBuilder(source, diagnostics, offset)).parse(text)
-    result: ast.Program = program
-    return result
-
-
-def parser(builder: Any = None) -> Lark:
-    """The grammar's parser; with a builder, its methods are called instead of making lark's own tree."""
-    from lark import Lark
-
-    path = os.path.join(os.path.dirname(__file__), "grammar.lark")
-    with open(path, encoding="ascii") as file:
-        grammar = file.read()
-    directory = cache_directory()
-    return Lark(
-        grammar,
-        parser="lalr",
-        lexer="contextual",
-        transformer=builder,
-        keep_all_tokens=True,
-        maybe_placeholders=False,
-        # lark keeps its tables as a pickle: only in a directory that nobody else can write.
-        cache=os.path.join(directory, "grammar") if directory else False,
-    )
-
-
-def _report(error: Any, source: Source, diagnostics: Diagnostics) -> None:
+def _report(error: Exception, tables: Lark, builder: TreeBuilder, source: Source, diagnostics: Diagnostics) -> None:
     """Records the first syntax error of every probe, or `error` when each parses by itself."""
     from lark.exceptions import UnexpectedInput
 
-    from .errors import describe
-
     found = False
-    for begin, end in _probes(source.text):
+    for begin, end in probes(source.text):
+        builder.offset = begin
         try:
-            _parse(source, source.text[begin:end], begin, diagnostics)
+            tables.parse(source.text[begin:end])
         except UnexpectedInput as inner:
-            message, span = describe(inner, source.text, begin)
-            diagnostics.error(f"syntax: {message}", span)
+            _record(inner, builder, source, diagnostics)
             found = True
     if not found:
-        message, span = describe(error, source.text, 0)
-        diagnostics.error(f"syntax: {message}", span)
+        builder.offset = 0
+        _record(error, builder, source, diagnostics)
 
 
-def _probes(text: str) -> Iterator[tuple[int, int]]:
-    """Where each probe begins and ends, by its braces."""
-    begin = depth = 0
-    for piece in _PIECES.finditer(text):
-        if piece.group() == "{":
-            depth += 1
-        elif piece.group() == "}":
-            depth -= 1
-            if depth <= 0:
-                yield begin, piece.end()
-                begin, depth = piece.end(), 0
-    if text[begin:].strip():
-        yield begin, len(text)
+def _record(error: Exception, builder: TreeBuilder, source: Source, diagnostics: Diagnostics) -> None:
+    from .errors import describe
 
-
-def _nesting(text: str) -> int:
-    """How deep brackets nest, strings and comments included: a cheap upper bound before anything is parsed."""
-    depth = deepest = 0
-    for bracket in re.finditer(r"[(\[{]|[)\]}]", text):
-        depth += 1 if bracket.group() in "([{" else -1
-        deepest = max(deepest, depth)
-    return deepest
+    message, span = describe(error, source.text, builder)
+    diagnostics.error(f"syntax: {message}", span)
 
 
 def _too_deep(program: ast.Program) -> ast.Node | None:
-    """The first node below `MAXIMUM_DEPTH`."""
-    pending: list[tuple[ast.Node, int]] = [(program, 0)]
+    """The first node below `MAXIMUM_DEPTH`, or that would be there more than `MAXIMUM_COPIES` times."""
+    pending: list[tuple[ast.Node, int, int]] = [(program, 0, 1)]
     while pending:
-        node, depth = pending.pop()
-        if depth > MAXIMUM_DEPTH:
+        node, depth, copies = pending.pop()
+        if depth > MAXIMUM_DEPTH or copies > MAXIMUM_COPIES:
             return node
-        pending.extend((child, depth + 1) for child in ast.children(node))
+        if isinstance(node, ast.Ternary) and node.then is node.condition:
+            pending += [(node.condition, depth + 1, copies * 2), (node.otherwise, depth + 1, copies)]
+        else:
+            pending.extend((child, depth + 1, copies) for child in ast.children(node))
     return None

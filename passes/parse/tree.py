@@ -1,12 +1,12 @@
 """Makes the tree: one method for each rule of `grammar.lark`, called as the parser reduces it.
 
-Every token reaches these methods, punctuation too, because spans come from the first and the last one. Operators arrive as
-a flat list and are put together here by the precedence table.
+Every token reaches these methods, punctuation too, because spans come from the first and the last one. Operators arrive
+as a flat list and are put together here by the precedence table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from lark import Token, Transformer
@@ -30,23 +30,27 @@ Item = Any  # a Token or a Node: lark's transformers are not typed
 
 
 class TreeBuilder(Transformer[Token, ast.Program]):
-    """Builds a Program of one source; literals that do not fit are recorded as errors."""
+    """Builds a Program of one source; literals that do not fit are recorded as errors.
 
-    def __init__(self, source: Source, diagnostics: Diagnostics, offset: int = 0) -> None:
+    `offset` is where the text that is parsed begins in the source.
+    """
+
+    def __init__(self, source: Source, diagnostics: Diagnostics) -> None:
         super().__init__(visit_tokens=False)
+        self.offset = 0
         self._source = source
         self._diagnostics = diagnostics
-        self._offset = offset
         # A parenthesised expression keeps its own span; the parentheses count for what is around it.
         self._outer: dict[ast.Node, Span] = {}
 
     def _span(self, items: Sequence[Item]) -> Span:
-        return Span(self._extent(items[0]).start, self._extent(items[-1]).end)
+        return Span(self.extent(items[0]).start, self.extent(items[-1]).end)
 
-    def _extent(self, item: Item) -> Span:
+    def extent(self, item: Item) -> Span:
+        """What a token or node takes up in the source, parentheses around it included."""
         if isinstance(item, Token):
             assert item.start_pos is not None and item.end_pos is not None
-            return Span(item.start_pos + self._offset, item.end_pos + self._offset)
+            return Span(item.start_pos + self.offset, item.end_pos + self.offset)
         span: Span = self._outer.get(item, item.span)
         return span
 
@@ -63,14 +67,15 @@ class TreeBuilder(Transformer[Token, ast.Program]):
         return ast.Probe(first.to(body.span), tuple(points), predicate, body)
 
     def attach_points(self, items: list[Item]) -> list[ast.AttachPoint]:
-        return [ast.AttachPoint(self._extent(item), str(item)) for item in items if item.type == "ATTACH_POINT"]
+        return [ast.AttachPoint(self.extent(item), str(item)) for item in items if item.type == "ATTACH_POINT"]
 
     def predicate(self, items: list[Item]) -> ast.Expression:
         condition: ast.Expression = items[1]
         return condition
 
     def block(self, items: list[Item]) -> ast.Block:
-        return ast.Block(self._span(items), tuple(item for item in items if isinstance(item, ast.Node)))  # type: ignore[arg-type]  # the grammar lets only statements stand here
+        statements = tuple(item for item in items if isinstance(item, ast.Node))
+        return ast.Block(self._span(items), statements)  # type: ignore[arg-type]  # only statements stand here
 
     body = block
 
@@ -83,10 +88,11 @@ class TreeBuilder(Transformer[Token, ast.Program]):
     def expression_statement(self, items: list[Item]) -> ast.ExpressionStatement:
         return ast.ExpressionStatement(self._span(items), items[0])
 
-    def return_(self, items: list[Item]) -> ast.Return:
-        return ast.Return(self._span(items), items[1] if len(items) > 1 else None)
+    def return_statement(self, items: list[Item]) -> ast.Return:
+        value = next((item for item in items if isinstance(item, ast.Node)), None)
+        return ast.Return(self._span(items), value)  # type: ignore[arg-type]  # only an expression stands here
 
-    def if_(self, items: list[Item]) -> ast.If:
+    def if_statement(self, items: list[Item]) -> ast.If:
         condition, then = items[1], items[2]
         otherwise = items[4] if len(items) > 4 else None
         if isinstance(otherwise, ast.If):
@@ -143,23 +149,23 @@ class TreeBuilder(Transformer[Token, ast.Program]):
         return ast.Call(self._span(items), str(items[0]), arguments)  # type: ignore[arg-type]  # only expressions stand here
 
     def identifier(self, items: list[Item]) -> ast.Identifier:
-        return ast.Identifier(self._extent(items[0]), str(items[0]))
+        return ast.Identifier(self.extent(items[0]), str(items[0]))
 
     def variable(self, items: list[Item]) -> ast.Variable:
-        return ast.Variable(self._extent(items[0]), str(items[0]))
+        return ast.Variable(self.extent(items[0]), str(items[0]))
 
     def map(self, items: list[Item]) -> ast.Map:
         keys = tuple(item for item in items[1:] if isinstance(item, ast.Node))
         return ast.Map(self._span(items), str(items[0]), keys)  # type: ignore[arg-type]  # only expressions stand here
 
     def true(self, items: list[Item]) -> ast.BooleanLiteral:
-        return ast.BooleanLiteral(self._extent(items[0]), True)
+        return ast.BooleanLiteral(self.extent(items[0]), True)
 
     def false(self, items: list[Item]) -> ast.BooleanLiteral:
-        return ast.BooleanLiteral(self._extent(items[0]), False)
+        return ast.BooleanLiteral(self.extent(items[0]), False)
 
     def number(self, items: list[Item]) -> ast.IntegerLiteral:
-        span, text = self._extent(items[0]), str(items[0])
+        span, text = self.extent(items[0]), str(items[0])
         try:
             value = parse_integer(text, binary=False)
         except NumberError as error:
@@ -168,7 +174,7 @@ class TreeBuilder(Transformer[Token, ast.Program]):
         return ast.IntegerLiteral(span, value, text)
 
     def string(self, items: list[Item]) -> ast.StringLiteral:
-        span, text = self._extent(items[0]), str(items[0])
+        span, text = self.extent(items[0]), str(items[0])
         try:
             value = unescape(text[1:-1])
         except EscapeError as error:
@@ -176,9 +182,3 @@ class TreeBuilder(Transformer[Token, ast.Program]):
             self._diagnostics.error(f"syntax: {error}", Span(begin, begin + error.length))
             value = b""
         return ast.StringLiteral(span, value)
-
-
-#: Rules that are named like words of Python.
-RENAMED: dict[str, Callable[..., Any]] = {"return": TreeBuilder.return_, "if": TreeBuilder.if_}
-for _rule, _method in RENAMED.items():
-    setattr(TreeBuilder, _rule, _method)

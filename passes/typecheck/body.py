@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ...core import ast
 from ...core.compilation import Compilation
 from ...core.diagnostics import Diagnostics, did_you_mean
-from ...core.function import Aggregation, Function
+from ...core.function import Action, Aggregation, Function
 from ...core.types import (
     BOOL,
     INT8,
@@ -109,12 +109,21 @@ class BodyChecker:
 
     def _condition(self, node: ast.Expression) -> None:
         type_ = self.expression(node)
-        if type_ is not None and not is_condition(type_):
+        if type_ is not None and not is_condition(type_) and not self._is_reported(node, type_):
             self._diagnostics.error(f"Invalid condition: {base_name(type_)}", node.span)
+
+    def _is_reported(self, node: ast.Expression, type_: Type) -> bool:
+        """True when an expression has no value because of an error in it, and not because it is made of actions."""
+        return isinstance(type_, Void) and not any(
+            isinstance(part, ast.Call) and isinstance(self.compilation.functions.get(part.name), Action)
+            for part in ast.walk(node)
+        )
 
     def _return(self, value: ast.Expression | None) -> None:
         type_ = self.expression(value) if value is not None else None
-        if value is not None and type_ is not None and not isinstance(type_, Int | Bool):
+        if value is None or type_ is None or self._is_reported(value, type_):
+            return
+        if not isinstance(type_, Int | Bool):
             self._diagnostics.error(f"Probe return values can only be integers. Found {base_name(type_)}", value.span)
 
     def _assignment(self, statement: ast.Assignment) -> None:
@@ -144,23 +153,25 @@ class BodyChecker:
             function = self.compilation.functions.get(value.name) if isinstance(value, ast.Call) else None
             if not isinstance(function, Aggregation):
                 self._diagnostics.error(
-                    f"Map value '{type_}' cannot be assigned from one map to another. "
-                    f"The function that returns this type must be called directly e.g. `{target.name} = {type_.owner}()`",
+                    f"Map value '{type_}' cannot be assigned from one map to another. The function that returns this "
+                    f"type must be called directly e.g. `{target.name} = {type_.owner}()`",
                     value.span,
                 )
                 return
             conflict = function.params_conflict
         elif not _is_storable(type_):
-            self._diagnostics.error(f"Value '{base_name(type_)}' cannot be assigned to a map.", value.span)
+            if not self._is_reported(value, type_):
+                self._diagnostics.error(f"Value '{base_name(type_)}' cannot be assigned to a map.", value.span)
             return
         self.types[target] = type_
         self.maps.add_value(target.name, type_, target.span, self._diagnostics, conflict)
 
     def _assign_variable(self, target: ast.Variable, type_: Type, statement: ast.Assignment) -> None:
         if not _is_storable(type_) and not isinstance(type_, Pointer):
-            self._diagnostics.error(
-                f"Value '{base_name(type_)}' cannot be assigned to a scratch variable.", statement.value.span
-            )
+            if not self._is_reported(statement.value, type_):
+                self._diagnostics.error(
+                    f"Value '{base_name(type_)}' cannot be assigned to a scratch variable.", statement.value.span
+                )
             return
         slot = self.bindings[target]
         known = self.variables.get(slot)
@@ -228,7 +239,8 @@ class BodyChecker:
 
     def _variable(self, node: ast.Variable) -> Type | None:
         type_ = self.variables.get(self.bindings[node])
-        if type_ is None and self._final:
+        # Every variable is assigned to, so that it is mostly an error there that leaves it without a type.
+        if type_ is None and self._final and not self._diagnostics.failed:
             self._diagnostics.error("Could not resolve the type of this variable", node.span)
         return type_
 
@@ -244,7 +256,8 @@ class BodyChecker:
             return
         for key, type_ in zip(node.keys, known, strict=True):
             if wrong := _key_error(type_):
-                self._diagnostics.error(wrong, key.span)
+                if not self._is_reported(key, type_):
+                    self._diagnostics.error(wrong, key.span)
                 return
         self.maps.add_key(node.name, known[0] if len(known) == 1 else Tuple(known), node.span, self._diagnostics)
 
@@ -284,7 +297,7 @@ class BodyChecker:
         return function.type_of(site) if site.fits_signature() else VOID
 
     def _has_failed(self, function: Function, arguments: tuple[ast.Expression, ...], types: list[Type]) -> bool:
-        """True when an argument has no type because of an error in it, so that nothing more is to be said of the call."""
+        """True when an argument has no type because of an error in it: nothing more is to be said of the call then."""
         return self._diagnostics.failed and any(
             isinstance(type_, Void) and not (index in function.signature.words and isinstance(argument, ast.Identifier))
             for index, (argument, type_) in enumerate(zip(arguments, types, strict=True))
@@ -304,9 +317,8 @@ class BodyChecker:
             if type_ is None:
                 self.unknown = True
                 if self._final:
-                    self._diagnostics.error(
-                        f"Undefined map: {argument.name}", argument.span, hints=did_you_mean(argument.name, self.maps.values)
-                    )
+                    hints = did_you_mean(argument.name, self.maps.values)
+                    self._diagnostics.error(f"Undefined map: {argument.name}", argument.span, hints=hints)
             else:
                 self.types[argument] = type_
             return type_
@@ -340,7 +352,8 @@ class BodyChecker:
             return None
         if not isinstance(base, Array | String | Pointer):
             self._diagnostics.error(
-                f"The array index operator [] can only be used on arrays, pointers, and tuples, found {base_name(base)}.",
+                "The array index operator [] can only be used on arrays, pointers, and tuples, "
+                f"found {base_name(base)}.",
                 node.span,
             )
             return VOID

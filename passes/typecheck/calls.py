@@ -1,15 +1,14 @@
-"""Checks what can be said of names and calls before any type is known: that they exist, and how many arguments they take.
+"""Checks what can be said of names and calls before any type is known: that they exist, how many arguments they take.
 
 Everything that depends on types is asked of the functions themselves during inference.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ...core import ast
 from ...core.compilation import Compilation
 from ...core.diagnostics import did_you_mean
+from ...core.frozen import dataclass
 from ...core.function import Aggregation, Signature
 from .matched import MatchedProgram
 
@@ -39,9 +38,8 @@ def _check(probe: ast.Probe, compilation: Compilation) -> None:
             case ast.Call(name=name, arguments=arguments):
                 function = compilation.functions.get(name)
                 if function is None or not function.callable:
-                    compilation.diagnostics.error(
-                        f"Unknown function: '{name}'", node.span, hints=did_you_mean(name, compilation.functions.names())
-                    )
+                    hints = did_you_mean(name, compilation.functions.names())
+                    compilation.diagnostics.error(f"Unknown function: '{name}'", node.span, hints=hints)
                     continue
                 words |= {arguments[i] for i in function.signature.words if i < len(arguments)}
                 wrong = count_error(name, function.signature, len(arguments))

@@ -1,18 +1,16 @@
 """Finds a type for every expression.
 
-A variable's type, a map's value type and a map's key type are each one unknown that grows with every use, so the bodies are
-walked again until nothing changes: the order of statements and of probes does not matter. Only what the last walk says is
-reported.
+A variable's type, a map's value type and a map's key type are each one unknown that grows with every use, so the bodies
+are walked again until nothing changes: the order of statements and of probes does not matter. Only what the last walk
+says is reported.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
-from ...core import ast
 from ...core.artifacts import MapTypes, TypedProbe, TypedProgram, Variant
 from ...core.compilation import Compilation
 from ...core.diagnostics import Diagnostics
+from ...core.frozen import dataclass
 from ...core.source import Span
 from ...core.types import OwnedType, Type, settle
 from .body import BodyChecker
@@ -67,14 +65,14 @@ def _variant(checker: BodyChecker) -> Variant:
     )
 
 
-@dataclass(slots=True)
 class MapTable:
     """The types of all maps, shared by all bodies."""
 
-    keys: dict[str, Type] = field(default_factory=dict)
-    values: dict[str, Type] = field(default_factory=dict)
-    keyed: dict[str, bool] = field(default_factory=dict)
-    changed: bool = False
+    def __init__(self) -> None:
+        self.keys: dict[str, Type] = {}
+        self.values: dict[str, Type] = {}
+        self.keyed: dict[str, bool] = {}
+        self.changed = False
 
     def use(self, name: str, has_key: bool) -> str | None:
         """Notes that a map is used with or without a key; the error text when it was used the other way before."""

@@ -5,11 +5,10 @@ This happens before any type is inferred, because `args` decides the types of th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ...core import ast
 from ...core.compilation import Compilation
 from ...core.diagnostics import did_you_mean
+from ...core.frozen import dataclass
 from ...core.probe import AttachPointError, ConcretePoint, ProbeType
 from ...core.types import Struct
 from .matched import Layout, MatchedProbe, MatchedProgram
@@ -42,7 +41,8 @@ def _match_probe(probe: ast.Probe, compilation: Compilation) -> MatchedProbe:
             compilation.diagnostics.error(str(error), written.span, hints=error.hints)
     if not layouts and len(compilation.diagnostics.recorded) == recorded:
         compilation.diagnostics.error(
-            "Probe has no valid attach points. If this is expected, set the 'missing_probes' config variable to 'warn'.",
+            "Probe has no valid attach points. If this is expected, set the 'missing_probes' config variable to "
+            "'warn'.",
             probe.span,
         )
     return MatchedProbe(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ...core import ast
+from ...core.frozen import dataclass
 from ...core.probe import ConcretePoint, ProbeType
 from ...core.types import Struct
 

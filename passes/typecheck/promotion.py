@@ -96,9 +96,8 @@ def comparison_error(operator: str, left: Type, right: Type) -> str | None:
             if operator in ("==", "!="):
                 return None
             return f"The {operator} operator can not be used on expressions of types {left}, {right}"
-    if isinstance(left, Tuple | OwnedType | Array | Struct | Void) or isinstance(right, Tuple | OwnedType | Array | Struct | Void):
-        if type(left) is type(right):
-            return f"The {operator} operator can not be used on expressions of types {left}, {right}"
+    if type(left) is type(right) and isinstance(left, Tuple | OwnedType | Array | Struct | Void):
+        return f"The {operator} operator can not be used on expressions of types {left}, {right}"
     return f"Type mismatch for '{operator}': comparing {left} with {right}"
 
 

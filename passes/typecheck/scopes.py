@@ -6,11 +6,12 @@ sibling blocks may each have a `$x` of their own; every creation gets a slot nam
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ...core import ast
 from ...core.compilation import Compilation
 from ...core.diagnostics import Diagnostics, did_you_mean
+from ...core.frozen import dataclass
 from .matched import MatchedProbe, MatchedProgram
 
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from ...core.artifacts import MapSpec
-from ...core.diagnostics import Diagnostic, Severity, format_diagnostic
 from ...core.output import Format, Rendering, RuntimeFailure, map_key_text
 from ...core.types import OwnedType, Type
 
@@ -51,6 +50,8 @@ class TextFormat:
         return b"Lost %d events\n" % count
 
     def failure(self, failure: RuntimeFailure, *, colour: bool = False) -> bytes:
+        from ...core.diagnostics import Diagnostic, Severity, format_diagnostic
+
         message = failure.message
         if failure.helper:
             message += f"\nAdditional Info - helper: {failure.helper}, retcode: {failure.code}"

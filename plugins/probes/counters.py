@@ -6,10 +6,10 @@ A program runs after every so many events on a CPU; each event has a period of i
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ...core.diagnostics import did_you_mean
+from ...core.frozen import dataclass
 from ...core.glob import has_wildcard
 from ...core.probe import AttachPointError, AttachRequest, ConcretePoint, Link, PointSpec, ProbeType
 from .parts import check_count, read_number

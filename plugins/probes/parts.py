@@ -5,7 +5,6 @@ It knows the error texts that users of bpftrace know, and nothing of any probe t
 
 from __future__ import annotations
 
-from ...core.numbers import NumberError, parse_integer
 from ...core.probe import AttachPointError
 
 
@@ -18,6 +17,9 @@ def check_count(provider: str, parts: tuple[str, ...], *accepted: int) -> None:
 
 def read_number(text: str, complaint: str, *, maximum: int = 2**63 - 1) -> int:
     """Raises: AttachPointError: `complaint`, a colon, and what is wrong with the number."""
+    # Attaching reads no numbers, and a cached run only attaches.
+    from ...core.numbers import NumberError, parse_integer
+
     try:
         return parse_integer(text, maximum=maximum)
     except NumberError as error:

@@ -16,7 +16,7 @@ from ...core.probe import AttachPointError, AttachRequest, ConcretePoint, Descri
 
 #: What perf_event_open says where a machine has no performance monitoring unit, or not this event.
 _NO_PMU = (errno.ENOENT, errno.EOPNOTSUPP, errno.ENODEV)
-_NO_PMU_HINT = "virtual machines often have none; software:cpu-clock and profile:hz:99 work without one"
+_NO_PMU_TEXT = "no hardware PMU here counts {}; software:cpu-clock and profile:hz:99 work without one"
 _RATE_ADVICE = "the kernel samples at most kernel.perf_event_max_sample_rate times a second"
 
 #: Opens one event for a process or thread (-1: all) on a CPU (-1: wherever that runs), giving its descriptor.
@@ -71,7 +71,7 @@ def attach_counter(perf_type: str, event: str, config: int, period: int, request
         except KernelError as error:
             if error.errno not in _NO_PMU:
                 raise
-            raise AttachPointError(f"no hardware PMU on this machine counts {event}", (_NO_PMU_HINT,)) from error
+            raise AttachPointError(_NO_PMU_TEXT.format(event)) from error
 
     return _attach_all(open_event, request.program_fd, request.pid, request.cpus)
 

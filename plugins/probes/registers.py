@@ -6,8 +6,7 @@ ABI for x86-64, AAPCS64 for arm64).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ...core.frozen import dataclass
 from ...core.probe import AttachPointError
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ...core.glob import glob, has_wildcard
+from ...core.linux.errors import KernelError
 from ...core.probe import AttachPointError, AttachRequest, ConcretePoint, Link, PointSpec, ProbeType
 from ...core.types import Struct
 from .parts import check_count
@@ -36,6 +37,12 @@ class TracepointProbe(ProbeType):
         return PointSpec("tracepoint", {"category": parts[0], "event": parts[1]})
 
     def match(self, spec: PointSpec, target: Target) -> list[ConcretePoint]:
+        try:
+            return self._points(spec, target)
+        except KernelError as error:  # tracefs is not there and cannot be mounted
+            raise AttachPointError(str(error)) from error
+
+    def _points(self, spec: PointSpec, target: Target) -> list[ConcretePoint]:
         category, event = str(spec.settings["category"]), str(spec.settings["event"])
         if not has_wildcard(category + event):
             if target.tracepoint_text(category, event) is None:

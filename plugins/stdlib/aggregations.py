@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from struct import Struct
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from ...core.emitter import Emitter, Value
 from ...core.function import Aggregation, CallSite, EmitSite, Signature, integer_of
 from ...core.integers import convert, truncated_quotient
 from ...core.json_text import json_integer
 from ...core.output import Rendering
 from ...core.types import INT64, UINT64, Int, OwnedType, Type, base_name
+
+if TYPE_CHECKING:
+    from ...core.emitter import Emitter, Value
 
 _WORD = 8
 _PAIR = Struct("<QQ")

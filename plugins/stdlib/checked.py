@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from ...core.emitter import Emitter, Value
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ...core.emitter import Emitter, Value
 
 
 def checked(emitter: Emitter, helper: str, *arguments: Value, message: str = "") -> Value:

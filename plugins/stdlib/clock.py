@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...core.artifacts import EventSpec
-from ...core.emitter import Emitter, Value
 from ...core.function import Action, CallSite, EmitSite, Function, Signature
 from ...core.output import Output
 from ...core.types import UINT64, VOID, Type, base_name
+
+if TYPE_CHECKING:
+    from ...core.emitter import Emitter, Value
 
 #: The helper that reads each clock. Times of 'sw_tai' are those of 'tai', which the kernel of today can give itself.
 _CLOCKS = {

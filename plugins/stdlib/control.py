@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...core.artifacts import EventSpec
-from ...core.emitter import Emitter, Value
 from ...core.function import Action, EmitSite, Signature
 from ...core.output import Output
 from ...core.types import VOID
+
+if TYPE_CHECKING:
+    from ...core.emitter import Emitter, Value
 
 
 class Exit(Action):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from ...core.emitter import Emitter, Value
+from typing import TYPE_CHECKING
+
 from ...core.function import CallSite, EmitSite, Function, Signature
 from ...core.types import BOOL, Type, round_up, size_of
+
+if TYPE_CHECKING:
+    from ...core.emitter import Emitter, Value
 
 
 class Delete(Function):

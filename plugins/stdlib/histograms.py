@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from struct import Struct, pack, unpack
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from ...core.emitter import Emitter, Value
 from ...core.function import Aggregation, CallSite, EmitSite, Signature
 from ...core.integers import truncated_quotient
 from ...core.json_text import json_integer
 from ...core.output import Rendering
 from ...core.types import UINT64, OwnedType, Type
+
+if TYPE_CHECKING:
+    from ...core.emitter import Emitter, Value
 
 _COUNT_SIZE = 8
 _MAX_BITS = 5

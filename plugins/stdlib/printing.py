@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...core.artifacts import EventSpec
-from ...core.emitter import Emitter, Value
 from ...core.function import Action, CallSite, EmitSite, Signature, Writer, integer_of
 from ...core.output import Output
 from ...core.printf_format import compile_writer, format_error
 from ...core.types import VOID, Array, OwnedType, Pointer, Struct, Tuple, Type, Void
+
+if TYPE_CHECKING:
+    from ...core.emitter import Emitter, Value
 
 _MAX_ARGUMENTS = 128
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from ...core.emitter import Emitter, Value
 from ...core.function import CallSite, EmitSite, Function
 from ...core.probe import AttachPointError
 from ...core.types import UINT64, VOID, Pointer, String, Type
+
+if TYPE_CHECKING:
+    from ...core.emitter import Emitter, Value
 
 #: `arg0` and so on: the largest number that any probe type can have (bpf_usdt_arg takes a byte).
 _ARGUMENTS = 256
@@ -48,6 +50,8 @@ class Arguments(Function):
         return Pointer(struct, "context")
 
     def emit(self, emitter: Emitter, call: EmitSite) -> Value:
+        from ...core.emitter import Value
+
         return Value(emitter.context().handle, call.type)
 
 

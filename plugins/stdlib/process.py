@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from ...core.emitter import Emitter, Value
 from ...core.function import CallSite, EmitSite, Function, Signature
 from ...core.types import UINT32, UINT64, String, Type
 from .checked import checked
+
+if TYPE_CHECKING:
+    from ...core.emitter import Emitter, Value
 
 #: struct bpf_pidns_info of include/uapi/linux/bpf.h: u32 pid (the thread's), u32 tgid (the process's).
 _NAMESPACE_IDS_SIZE = 8
@@ -78,6 +80,8 @@ class CommandName(Function):
         return String(_COMM_SIZE)
 
     def emit(self, emitter: Emitter, call: EmitSite) -> Value:
+        from ...core.emitter import Value
+
         name = emitter.scratch(_COMM_SIZE, string=True)
         # The helper pads with zeros (strscpy_pad), and gives zeros when it fails.
         checked(emitter, "get_current_comm", name, emitter.constant(_COMM_SIZE))

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from struct import Struct
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from ...core.emitter import Emitter, Value
 from ...core.function import CallSite, EmitSite, Function, Signature
 from ...core.json_text import json_string
 from ...core.output import Rendering
 from ...core.types import INT64, UINT32, OwnedType, Type
 from .checked import checked
 from .process import process_id
+
+if TYPE_CHECKING:
+    from ...core.emitter import Emitter, Value
 
 _MODES = ("bpftrace", "perf", "raw")
 _DEFAULT_LIMIT, _MAX_LIMIT = 127, 1024
@@ -77,6 +79,8 @@ class KernelStack(Function):
         return _DEFAULT_LIMIT
 
     def emit(self, emitter: Emitter, call: EmitSite) -> Value:
+        from ...core.emitter import Value
+
         type_ = call.type
         assert isinstance(type_, OwnedType), "type_of gives a stack"
         stack = emitter.scratch(type_.size)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from ...core.emitter import Emitter, Value
 from ...core.function import CallSite, EmitSite, Function, Signature
 from ...core.types import UINT64, Int, Pointer, String, Type, base_name
+
+if TYPE_CHECKING:
+    from ...core.emitter import Emitter, Value
 
 #: From this `max_strlen` on a string gives its last byte to the NUL; a shorter limit counts characters only.
 _NUL_COUNTS_FROM = 1024
@@ -44,6 +46,8 @@ class Str(Function):
         return type_ if isinstance(type_, String) and len(call.types) == 1 else String(limit)
 
     def emit(self, emitter: Emitter, call: EmitSite) -> Value:
+        from ...core.emitter import Value
+
         constant = _constant(call)
         if constant is not None:
             return emitter.string_constant(constant)

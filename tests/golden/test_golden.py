@@ -133,7 +133,7 @@ class RecordedSession:
     def stop(self) -> None:
         """Nothing is attached."""
 
-    run_end_probes = close = stop
+    release = run_end_probes = close = stop
 
 
 class RecordedSymbols:

@@ -12,12 +12,25 @@ import pytest
 pytestmark = pytest.mark.live
 
 SCRIPT = 'begin { @x = count(); printf("%s %d\\n", "hello", 5); exit(); }'
-#: Runs the command in this process and then tells what it imported of what a cached start can do without.
-WATCHED_RUN = """
+#: What a cached start can do without: the compiler, the command line's parser, and modules that are slow to import.
+UNNEEDED = (
+    "lark llvmlite click pyroute2 importlib.metadata importlib.resources hashlib pathlib random subprocess tempfile "
+    "pybpftrace.core.ast pybpftrace.core.compilation pybpftrace.core.diagnostics pybpftrace.core.emitter "
+    "pybpftrace.core.numbers pybpftrace.core.binary.elf pybpftrace.core.linux.cgroup pybpftrace.cli.command "
+    "pybpftrace.passes.load.verifier pybpftrace.plugins.formats.json"
+)
+#: Runs the command in this process and then tells what it imported of that, and which of our classes came into being
+#: by compiling text, as those of the module dataclasses do.
+WATCHED_RUN = f"""
 import os, sys
 from pybpftrace.cli.main import execute
 status = execute(sys.argv[1:], os.environ)
-print(sorted({"lark", "llvmlite", "click", "pyroute2", "importlib.metadata"} & set(sys.modules)), file=sys.stderr)
+imported = sorted(set("{UNNEEDED}".split()) & set(sys.modules))
+ours = [module for name, module in sys.modules.items() if name.startswith("pybpftrace.")]
+classes = {{c for module in ours for c in vars(module).values() if isinstance(c, type)}}
+makers = [(c.__name__, getattr(c.__init__, "__code__", None)) for c in classes]
+compiled = sorted(name for name, code in makers if code and code.co_filename == "<string>")
+print(imported + compiled, file=sys.stderr)
 sys.exit(status)
 """
 

@@ -57,7 +57,7 @@ def spinner(tmp_path: Path) -> Iterator[int]:
         pytest.skip("needs gcc to build the traced program")
     (tmp_path / "spinner.c").write_text(SPINNER)
     program = str(tmp_path / "spinner")
-    flags = ["-O1", "-fno-omit-frame-pointer", "-fno-optimize-sibling-calls", "-g"]
+    flags = ["-O0", "-fno-omit-frame-pointer"]
     subprocess.run(["gcc", *flags, "-o", program, str(tmp_path / "spinner.c")], check=True)
     with worker([program]) as process:
         yield process.pid

@@ -203,6 +203,7 @@ class Call:
         self.config = settings.pop("config", Config())
         self.target = settings.pop("target", SimpleNamespace(features=frozenset({"tai"}), architecture="x86_64"))
         self.point = settings.pop("point", SimpleNamespace(name="interval:ms:50"))
+        self.points = [self.point]
         self.probe_type = settings.pop("probe_type", SimpleNamespace(names=("interval",), space="none"))
         self.errors: list[str] = []
         self.warnings: list[str] = []

@@ -174,7 +174,7 @@ def test_tracefs_is_the_first_directory_that_has_events(tmp_path: Path, monkeypa
 def test_a_mount_that_fails_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nowhere = str(tmp_path / "nowhere")
     monkeypatch.setattr(tracefs, "TRACEFS_DIRECTORIES", (nowhere,))
-    with pytest.raises(KernelError, match=f"run as root: mount -t tracefs tracefs {nowhere}"):
+    with pytest.raises(KernelError, match=f"tracefs on {nowhere}: .*ENOENT.*this kernel cannot trace"):
         tracefs.tracefs_root()
 
 

@@ -1,0 +1,159 @@
+"""Whatever bytes come in, the parser gives a tree or diagnostics."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from parsing import compilation, errors, parse, parse_with_diagnostics, shape
+from pybpftrace.core import ast
+from pybpftrace.core.diagnostics import format_all
+from pybpftrace.core.dump_ast import dump_program, program_to_data
+from pybpftrace.passes.parse.syntax import MAXIMUM_DEPTH
+from pybpftrace.passes.typecheck.fold import FoldConstants
+
+SCRIPT = rb"""#!/usr/bin/pybpftrace
+// starts, by process
+kprobe:vfs_read, kretprobe:"vfs write" /pid == 1e3 && comm != "a\n\x41"/ { /* keep */
+  $s = nsecs; @s[tid, args->f.g[2]] = $s << 0xffu; @n++; --$s;
+  if ($s > 5ms || !@s[tid]) { printf("%d\t%s", pid, str(args.p)); } else if $s { return 1; } else { delete(@s[tid]); };
+  $s == 1 ? print(1) : print((2 + -3) * 4);
+  @h = hist($s ?: ~7); @h -= true; { $t = "x" + "y" }
+}
+END{clear(@h)}
+"""
+TOKENS = (
+    b"$x @m @ if else return true ( ) [ ] { } / // /* */ , ; : ? ?: + ++ -- -> . = == += <<= >>= ! ~ 1 08 0x 1e3 5s "
+    b'"a" " \\ # '
+    b"#! BEGIN kprobe:f uprobe:/a/b \0 \xff \xc3\xa9 \r \t"
+).split(b" ")
+
+
+def check(data: bytes) -> None:
+    """Everything that is done with any script up to folding must be possible."""
+    program, diagnostics = parse_with_diagnostics(data)
+    assert format_all(diagnostics.recorded, program.source).count("ERROR") >= len(diagnostics.recorded)
+    for diagnostic in diagnostics.recorded:
+        assert diagnostic.span is not None
+        assert 0 <= diagnostic.span.start < diagnostic.span.end <= len(data) + 2
+    if not diagnostics.failed:
+        for node in ast.walk(program):
+            assert 0 <= node.span.start <= node.span.end <= len(data)
+        folded = FoldConstants().run(program, compilation())
+        dump_program(folded)
+        program_to_data(folded)
+
+
+def test_the_script_that_is_mutated_is_a_valid_one() -> None:
+    assert len(parse(SCRIPT).probes) == 2
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=200))
+def test_arbitrary_bytes_give_a_tree_or_diagnostics(data: bytes) -> None:
+    check(data)
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(TOKENS), max_size=40), st.sampled_from([b"", b" ", b"\n"]))
+def test_arbitrary_tokens_give_a_tree_or_diagnostics(tokens: list[bytes], between: bytes) -> None:
+    check(between.join(tokens))
+    check(b"BEGIN { " + between.join(tokens) + b" }")
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_mutations_of_a_valid_script_give_a_tree_or_diagnostics(data: st.DataObject) -> None:
+    script = SCRIPT
+    for _ in range(data.draw(st.integers(1, 4))):
+        begin = data.draw(st.integers(0, len(script)))
+        end = data.draw(st.integers(begin, min(len(script), begin + 12)))
+        script = script[:begin] + data.draw(st.sampled_from([b"", *TOKENS]) | st.binary(max_size=3)) + script[end:]
+    check(script)
+
+
+@pytest.mark.parametrize("cut", range(0, len(SCRIPT), 7))
+def test_a_script_may_end_anywhere(cut: int) -> None:
+    check(SCRIPT[:cut])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "(" * 10_000 + "1" + ")" * 10_000,
+        "(" * 10_000,
+        ")" * 10_000,
+        "{" * 10_000 + "}" * 10_000,
+        "@x[" * 10_000,
+        "f(" * 10_000,
+        "-" * 10_000 + "1",
+        "!" * 10_000,
+        "1" + " + 1" * 10_000,
+        "1" + " ? 1" * 10_000,
+        "1 ? " * 10_000 + "1",
+        "a" + ".a" * 10_000,
+        "a" + "[1]" * 10_000,
+        "if 1 {} else " * 10_000 + "{}",
+        "if 1 { " * 10_000,
+        "/" * 10_000,
+        "/*" * 10_000,
+        '"\\' * 10_000,
+        "\\" * 10_000,
+        "9" * 100_000,
+        "1e" + "9" * 100_000,
+        "(" * 190 + "1" + " ?: 1)" * 190,
+    ],
+)
+def test_no_script_is_too_deep_or_too_long_for_the_parser(body: str) -> None:
+    found = errors(f"BEGIN {{ {body}; }}")
+    assert len(found) == 1
+    check(f"BEGIN {{ {body} }}".encode())
+
+
+@pytest.mark.parametrize(
+    "script", ["a" * 200_000, '"' * 200_001, '"\\' * 100_000, "kprobe:f, " * 20_000, "/ " * 100_000]
+)
+def test_a_long_script_without_a_probe_is_one_error(script: str) -> None:
+    assert len(errors(script)) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "(" * 10_000 + "1" + ")" * 10_000,
+        "1" + " + 1" * 10_000,
+        "- " * 10_000 + "$x",
+        "{" * 250 + "}" * 250,
+        "(" * 8 + "1" + " ?: 1)" * 8,
+    ],
+)
+def test_deep_nesting_is_named(body: str) -> None:
+    (report,) = errors(f"BEGIN {{ {body}; }}")
+    assert report.endswith(" nesting too deep")
+
+
+def test_the_bracket_that_is_too_deep_is_marked() -> None:
+    assert errors("BEGIN { " + "(" * 300 + "1" + ")" * 300 + " }") == ["1:208-209 nesting too deep"]
+
+
+@pytest.mark.parametrize("open_, close", ["()", "{}"])
+def test_what_is_nested_less_deep_is_fine(open_: str, close: str) -> None:
+    depth = MAXIMUM_DEPTH - 5
+    assert parse(f"BEGIN {{ {open_ * depth}1{close * depth} }}").probes
+
+
+def test_brackets_in_strings_comments_and_paths_do_not_nest() -> None:
+    many = "(" * 500
+    script = f'kprobe:"{many}", uprobe:/{many}:f // {many}\n{{ f("{many}"); /* {many} */ }}'
+    assert len(parse(script).probes[0].attach_points) == 2
+
+
+def test_a_long_script_that_is_wrong_everywhere_reports_every_probe() -> None:
+    assert len(errors("BEGIN { $x 1 }\n" * 2000)) == 2000
+
+
+def test_a_short_ternary_inside_of_another_is_fine_while_it_is_not_copied_often() -> None:
+    program = parse("BEGIN { ((pid ?: 1) ?: 2) ?: (3 ?: 4); }")
+    statement = program.probes[0].body.statements[0]
+    assert isinstance(statement, ast.ExpressionStatement)
+    assert shape(statement.expression).count("pid") == 8
