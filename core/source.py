@@ -84,3 +84,8 @@ class Source:
 def display(text: str) -> str:
     """Display text for text that has one character per byte."""
     return text.encode("latin-1").decode("utf-8", "replace")
+
+
+def printable(text: str) -> str:
+    """`display`, with escapes in place of what a terminal would act on."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in display(text))

@@ -82,7 +82,7 @@ class ChildProcess(TracedProcess):
         super().__init__(pid)
 
     def prepare(self) -> None:
-        """Waits until the child has nothing left to do but to exec: probes attached then see none of its preparations."""
+        """Waits until the child has nothing to do any more but to exec, so that probes see none of its preparations."""
         os.read(self._exec_read, 1)
 
     def release(self) -> None:

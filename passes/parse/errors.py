@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from ...core import ast
-from ...core.source import Span, display
+from ...core.source import Span, printable
 
 if TYPE_CHECKING:
     from .tree import TreeBuilder
@@ -20,7 +19,6 @@ _WORDS = {
     "ATTACH_POINT": "a probe",
     "LBRACE": "'{'",
     "RBRACE": "'}'",
-    "LPAR": "'('",
     "RPAR": "')'",
     "RSQB": "']'",
     "COMMA": "','",
@@ -29,9 +27,10 @@ _WORDS = {
     "NAME": "a name",
     "ELSE": "'else'",
 }
-#: What `++` goes with, what can begin an expression, and what else can begin a statement.
-_TARGET = frozenset({"VARIABLE", "MAP"})
-_EXPRESSION = _TARGET | {"NUMBER", "STRING", "TRUE", "FALSE", "NAME", "LPAR", "MINUS", "NOT", "INCREMENT"}
+#: What can begin an expression, and what else can begin a statement.
+_EXPRESSION = frozenset(
+    ("VARIABLE", "MAP", "NUMBER", "STRING", "TRUE", "FALSE", "WORD", "LPAR", "MINUS", "NOT", "INCREMENT")
+)
 _STATEMENT = _EXPRESSION | {"IF", "RETURN", "LBRACE"}
 
 #: What is shown as the unexpected token: a word, a string, an operator, or one character, of UTF-8 if it is that.
@@ -41,10 +40,6 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _LONGEST = 40
-#: A compound assignment, as far as the character before the end of the searched part.
-_COMPOUND = re.compile(r"(?:[-+*/%&|^]|<<|>>)=$")
-_NO_TARGET = "invalid assignment target"
-_ONLY_TARGETS = "increment/decrement requires a variable or map"
 
 
 def describe(error: Any, text: str, builder: TreeBuilder) -> tuple[str, Span]:
@@ -61,21 +56,8 @@ def describe(error: Any, text: str, builder: TreeBuilder) -> tuple[str, Span]:
         return "expected identifier after '$'", Span(at + 1, at + 2)
     values = list(error.interactive_parser.parser_state.value_stack)
     accepted = _accepted(error)
-    if accepted == _TARGET:
-        return _ONLY_TARGETS, span
-    if accepted >= _EXPRESSION:
-        # `1++` stops at the second `+`, and `1--` behind both `-`, which are two operators as well.
-        for end in (at, at + 1):
-            if text[end - 2 : end] in ("++", "--"):
-                return _ONLY_TARGETS, Span(end - 2, end)
-        # So are the two parts of `+=` where no assignment can be.
-        compound = _COMPOUND.search(text, max(0, at - 2), at + 1)
-        if compound and isinstance(values[-2], ast.Node) and not isinstance(values[-2], ast.Variable | ast.Map):
-            return _NO_TARGET, Span(compound.start(), at + 1)
     if accepted >= _EXPRESSION and (token == ";" or not accepted & (_STATEMENT - _EXPRESSION)):
         return "expected expression", span
-    if "SEMICOLON" in accepted and not accepted >= _EXPRESSION and token == "=":
-        return _NO_TARGET, span
     missing = _missing(accepted) if token or "CLOSE_PREDICATE" in accepted else None
     if missing:
         # What is missing is missing where the expression before it ends.
@@ -127,6 +109,5 @@ def _unexpected(error: Any, text: str, offset: int) -> tuple[int, str]:
 def _shown(token: str) -> str:
     if not token:
         return "end of input"
-    text = display(token)
-    text = text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
-    return f"'{text}'" if text.isprintable() else f"{text!r}"
+    text = printable(token)
+    return f"'{text}'" if len(text) <= _LONGEST else f"'{text[: _LONGEST - 3]}...'"

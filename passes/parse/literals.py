@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-_ESCAPE = re.compile(r"\\(?:([0-7]{1,3})|[xX]([0-9a-fA-F]{0,2})|(.))", re.DOTALL)
+from ...core.source import printable
+
+_ESCAPE = re.compile(r"\\(?:([0-7]{1,3})|[xX]([0-9a-fA-F]{0,2})|([\xc2-\xf4][\x80-\xbf]+|.))", re.DOTALL)
 _SIMPLE = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\"}
 
 
@@ -34,7 +36,7 @@ def unescape(text: str) -> bytes:
                 raise EscapeError("invalid hex escape sequence", found.start(), length)
             return chr(int(hexadecimal, 16))
         if other not in _SIMPLE:
-            raise EscapeError(f"invalid escape character '\\{other}'", found.start(), length)
+            raise EscapeError(f"invalid escape character '\\{printable(other)}'", found.start(), length)
         return _SIMPLE[other]
 
     return _ESCAPE.sub(replace, text).encode("latin-1")

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 MAXIMUM_DEPTH = 200
 #: `a ?: b` has `a` twice in the tree, so nested ones double it at every level.
 MAXIMUM_COPIES = 16
+#: Probes whose syntax errors are reported. What has more is not a script but, say, a program.
+MAXIMUM_ERRORS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +65,16 @@ def _report(error: Exception, tables: Lark, builder: TreeBuilder, source: Source
     """Records the first syntax error of every probe, or `error` when each parses by itself."""
     from lark.exceptions import UnexpectedInput
 
-    found = False
+    found = 0
     for begin, end in probes(source.text):
         builder.offset = begin
         try:
             tables.parse(source.text[begin:end])
         except UnexpectedInput as inner:
             _record(inner, builder, source, diagnostics)
-            found = True
+            found += 1
+            if found == MAXIMUM_ERRORS:
+                break
     if not found:
         builder.offset = 0
         _record(error, builder, source, diagnostics)

@@ -26,11 +26,15 @@ PRECEDENCE = {
     for operator in row.split()
 }
 
+_NO_TARGET = "invalid assignment target"
+_IMMUTABLE = "Tuples and records are immutable once created"
+_NO_COUNTER = "increment/decrement requires a variable or map"
+
 Item = Any  # a Token or a Node: lark's transformers are not typed
 
 
 class TreeBuilder(Transformer[Token, ast.Program]):
-    """Builds a Program of one source; literals that do not fit are recorded as errors.
+    """Builds a Program of one source; literals and targets that do not fit are recorded as errors.
 
     `offset` is where the text that is parsed begins in the source.
     """
@@ -42,6 +46,8 @@ class TreeBuilder(Transformer[Token, ast.Program]):
         self._diagnostics = diagnostics
         # A parenthesised expression keeps its own span; the parentheses count for what is around it.
         self._outer: dict[ast.Node, Span] = {}
+        # Of `----1` the inner mistake is told and not the outer one.
+        self._refused: set[ast.Node] = set()
 
     def _span(self, items: Sequence[Item]) -> Span:
         return Span(self.extent(items[0]).start, self.extent(items[-1]).end)
@@ -54,11 +60,14 @@ class TreeBuilder(Transformer[Token, ast.Program]):
         span: Span = self._outer.get(item, item.span)
         return span
 
+    def _error(self, message: str, span: Span) -> None:
+        """The tree goes on with what was written: nobody reads it after an error."""
+        self._diagnostics.error(f"syntax: {message}", span)
+
     # Structure
 
     def start(self, items: list[Item]) -> ast.Program:
-        probes = tuple(item for item in items if isinstance(item, ast.Probe))
-        return ast.Program(Span(0, len(self._source.text)), self._source, probes)
+        return ast.Program(Span(0, len(self._source.text)), self._source, _nodes(items))
 
     def probe(self, items: list[Item]) -> ast.Probe:
         points, body = items[0], items[-1]
@@ -74,8 +83,7 @@ class TreeBuilder(Transformer[Token, ast.Program]):
         return condition
 
     def block(self, items: list[Item]) -> ast.Block:
-        statements = tuple(item for item in items if isinstance(item, ast.Node))
-        return ast.Block(self._span(items), statements)  # type: ignore[arg-type]  # only statements stand here
+        return ast.Block(self._span(items), _nodes(items))
 
     body = block
 
@@ -83,14 +91,15 @@ class TreeBuilder(Transformer[Token, ast.Program]):
 
     def assignment(self, items: list[Item]) -> ast.Assignment:
         target, operator, value = items
+        if not isinstance(target, ast.Variable | ast.Map) or target in self._outer:
+            self._error(_IMMUTABLE if isinstance(target, ast.FieldAccess) else _NO_TARGET, self.extent(target))
         return ast.Assignment(self._span(items), target, str(operator)[:-1] or None, value)
 
     def expression_statement(self, items: list[Item]) -> ast.ExpressionStatement:
         return ast.ExpressionStatement(self._span(items), items[0])
 
     def return_statement(self, items: list[Item]) -> ast.Return:
-        value = next((item for item in items if isinstance(item, ast.Node)), None)
-        return ast.Return(self._span(items), value)  # type: ignore[arg-type]  # only an expression stands here
+        return ast.Return(self._span(items), next(iter(_nodes(items)), None))
 
     def if_statement(self, items: list[Item]) -> ast.If:
         condition, then = items[1], items[2]
@@ -128,10 +137,20 @@ class TreeBuilder(Transformer[Token, ast.Program]):
         return ast.Unary(self._span(items), str(items[0]), items[1])
 
     def increment_before(self, items: list[Item]) -> ast.Increment:
-        return ast.Increment(self._span(items), str(items[0]), items[1], False)
+        operator, target = items
+        return self._increment(items, operator, target, False)
 
     def increment_after(self, items: list[Item]) -> ast.Increment:
-        return ast.Increment(self._span(items), str(items[1]), items[0], True)
+        target, operator = items
+        return self._increment(items, operator, target, True)
+
+    def _increment(self, items: list[Item], operator: Token, target: Item, postfix: bool) -> ast.Increment:
+        increment = ast.Increment(self._span(items), str(operator), target, postfix)
+        if not isinstance(target, ast.Variable | ast.Map):
+            if target not in self._refused:
+                self._error(_NO_COUNTER, increment.span)
+            self._refused.add(increment)
+        return increment
 
     def field(self, items: list[Item]) -> ast.FieldAccess:
         return ast.FieldAccess(self._span(items), items[0], str(items[2]))
@@ -145,8 +164,7 @@ class TreeBuilder(Transformer[Token, ast.Program]):
         return inner
 
     def call(self, items: list[Item]) -> ast.Call:
-        arguments = tuple(item for item in items[2:] if isinstance(item, ast.Node))
-        return ast.Call(self._span(items), str(items[0]), arguments)  # type: ignore[arg-type]  # only expressions stand here
+        return ast.Call(self._span(items), str(items[0]), _nodes(items))
 
     def identifier(self, items: list[Item]) -> ast.Identifier:
         return ast.Identifier(self.extent(items[0]), str(items[0]))
@@ -155,8 +173,7 @@ class TreeBuilder(Transformer[Token, ast.Program]):
         return ast.Variable(self.extent(items[0]), str(items[0]))
 
     def map(self, items: list[Item]) -> ast.Map:
-        keys = tuple(item for item in items[1:] if isinstance(item, ast.Node))
-        return ast.Map(self._span(items), str(items[0]), keys)  # type: ignore[arg-type]  # only expressions stand here
+        return ast.Map(self._span(items), str(items[0]), _nodes(items))
 
     def true(self, items: list[Item]) -> ast.BooleanLiteral:
         return ast.BooleanLiteral(self.extent(items[0]), True)
@@ -169,7 +186,7 @@ class TreeBuilder(Transformer[Token, ast.Program]):
         try:
             value = parse_integer(text, binary=False)
         except NumberError as error:
-            self._diagnostics.error(f"syntax: {error}", span)
+            self._error(str(error), span)
             value = 0
         return ast.IntegerLiteral(span, value, text)
 
@@ -179,6 +196,11 @@ class TreeBuilder(Transformer[Token, ast.Program]):
             value = unescape(text[1:-1])
         except EscapeError as error:
             begin = span.start + 1 + error.at
-            self._diagnostics.error(f"syntax: {error}", Span(begin, begin + error.length))
+            self._error(str(error), Span(begin, begin + error.length))
             value = b""
         return ast.StringLiteral(span, value)
+
+
+def _nodes(items: list[Item]) -> tuple[Any, ...]:
+    """What is left without tokens. The grammar lets only nodes of the right kind stand there."""
+    return tuple(item for item in items if not isinstance(item, Token))

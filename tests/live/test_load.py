@@ -136,7 +136,8 @@ def libc_point(function: str, probe_type: str = "uprobe") -> ConcretePoint:
         span, _, offset, _, _, *path = line.split()
         start, end = (int(part, 16) for part in span.split("-"))
         if start <= address < end:
-            settings: dict[str, str | int] = {"path": path[0], "offset": address - start + int(offset, 16), "symbol": function}
+            place = address - start + int(offset, 16)
+            settings: dict[str, str | int] = {"path": path[0], "offset": place, "symbol": function}
             return ConcretePoint(probe_type, f"{probe_type}:{path[0]}:{function}", settings)
     raise AssertionError("not mapped")
 

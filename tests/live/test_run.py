@@ -136,7 +136,8 @@ class TestEnding:
             poll = select.poll()
             poll.register(process.stdout, select.POLLIN)
             assert poll.poll(PATIENCE * 1000)
-            _until(lambda: _waits_in(process.pid, "pipe_write"))
+            wait_channel = Path(f"/proc/{process.pid}/wchan")
+            _until(lambda: "pipe_write" in wait_channel.read_text())
             for _ in range(3):
                 process.send_signal(signal.SIGINT)
                 time.sleep(0.2)  # two signals at once are one
@@ -148,10 +149,6 @@ def _until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "the condition never became true"
         time.sleep(0.02)
-
-
-def _waits_in(pid: int, function: str) -> bool:
-    return function in Path(f"/proc/{pid}/wchan").read_text()
 
 
 class TestKilled:

@@ -165,7 +165,9 @@ def test_the_output_can_be_a_file(tmp_path: Path, capfd: pytest.CaptureFixture[s
     assert path.read_bytes() == b"7\n\n\n"
 
 
-def test_a_file_that_cannot_be_opened_ends_the_run_before_the_child_has_started(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_cannot_be_opened_ends_the_run_before_the_child_has_started(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     path, session = tmp_path / "no" / "out", FakeSession()
     status, out, err = run(session, capfd, output_path=str(path))
     assert (status, out, err) == (1, "", f'ERROR: Failed to open output file: "{path}": No such file or directory\n')

@@ -13,7 +13,7 @@ from parsing import error, errors
     [
         ("BEGIN { f($x += 1); }", "1:14-16 unexpected '+=', expected ')' or ','"),
         ("BEGIN { $x <<= ; }", "1:16-17 expected expression"),
-        ("BEGIN { f() <<= 1; }", "1:13-16 invalid assignment target"),
+        ("BEGIN { f() <<= 1; }", "1:9-12 invalid assignment target"),
         # Something is missing: the mark stands where the text before it ends.
         ("BEGIN { $x = 1 $y = 2 }", "1:15-16 expected ';'"),
         ("BEGIN { $x = (1) // one\n $y = 2 }", "1:17-18 expected ';'"),
@@ -25,6 +25,9 @@ from parsing import error, errors
         ("BEGIN { $1 = 2 }", "1:10-11 expected identifier after '$'"),
         # Something does not fit: it is marked.
         ("BEGIN { $x = ; }", "1:14-15 expected expression"),
+        ("BEGIN { $x = if (1) { 2 } else { 3 }; }", "1:14-16 expected expression"),
+        ("#include <a.h>\nBEGIN {}", "1:1-2 unexpected '#', expected a probe"),
+        ("BEGIN { if (a = 1) {} }", "1:15-16 unexpected '=', expected ')'"),
         ("BEGIN { 1 + }", "1:13-14 expected expression"),
         ("BEGIN { f(1, ) }", "1:14-15 expected expression"),
         ("BEGIN { 1;; }", "1:11-12 expected expression"),
@@ -55,11 +58,16 @@ from parsing import error, errors
         ("BEGIN { 1; /* }", "1:11-12 unexpected end of input, expected '}' or a statement"),
         ('kprobe:"abc {}', "1:8-15 unterminated string"),
         # What only variables and maps can do.
-        ("BEGIN { comm = 1; }", "1:14-15 invalid assignment target"),
-        ("BEGIN { args.a += 1; }", "1:16-18 invalid assignment target"),
-        ("BEGIN { 1++; }", "1:10-12 increment/decrement requires a variable or map"),
-        ("BEGIN { args.a--; }", "1:15-17 increment/decrement requires a variable or map"),
-        ("BEGIN { ++f(); }", "1:11-12 increment/decrement requires a variable or map"),
+        ("BEGIN { comm = 1; }", "1:9-13 invalid assignment target"),
+        ("BEGIN { ($x) = 1; }", "1:9-13 invalid assignment target"),
+        ("BEGIN { $a == 1 = 2; }", "1:9-16 invalid assignment target"),
+        ("BEGIN { args.a += 1; }", "1:9-15 Tuples and records are immutable once created"),
+        ("BEGIN { 1++; }", "1:9-12 increment/decrement requires a variable or map"),
+        ("BEGIN { args.a--; }", "1:9-17 increment/decrement requires a variable or map"),
+        ("BEGIN { ++$x.a; }", "1:9-15 increment/decrement requires a variable or map"),
+        ("BEGIN { ----1; }", "1:11-14 increment/decrement requires a variable or map"),
+        ("BEGIN { --$x++; }", "1:9-15 increment/decrement requires a variable or map"),
+        ("BEGIN { ++f(); }", "1:9-14 increment/decrement requires a variable or map"),
     ],
 )
 def test_a_syntax_error_in_words_with_its_place(script: str, report: str) -> None:

@@ -71,7 +71,8 @@ def test_both_uses_of_the_condition_of_a_short_ternary_are_one_node() -> None:
         ("$x+++$y", "(($x++) + $y)"),
         ("$x---$y", "(($x--) - $y)"),
         ("@x[1, 2]--", "(@x[1, 2]--)"),
-        ("1--1", "(1 - (-1))"),
+        ("1 - -1", "(1 - (-1))"),
+        ("($x)++", "($x++)"),
     ],
 )
 def test_prefix_and_postfix_operators(text: str, meaning: str) -> None:

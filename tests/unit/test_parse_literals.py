@@ -83,6 +83,8 @@ def test_a_string_literal_has_its_bytes(text: str, value: bytes) -> None:
     ("text", "message", "length"),
     [
         (r"\q", r"invalid escape character '\q'", 2),
+        (r"\é", r"invalid escape character '\é'", 3),
+        ("\\\x1b", r"invalid escape character '\\x1b'", 2),
         (r"\400", "octal escape sequence out of range", 4),
         (r"\xg", "invalid hex escape sequence", 2),
         (r"\x", "invalid hex escape sequence", 2),
