@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...core.function import CallSite, EmitSite, Function, Signature
-from ...core.types import BOOL, Type, round_up, size_of
+from ...core.types import BOOL, OwnedType, Type, round_up, size_of
 
 if TYPE_CHECKING:
     from ...core.emitter import Emitter, Value
@@ -22,9 +22,10 @@ class Delete(Function):
         if len(call.types) == 2:
             call.use_key(0, 1)
         elif call.map_name(0) is not None and call.is_keyed(0):
-            call.error(
-                "call to delete() with a single argument expects a map without explicit keys (scalar map)", 0
-            )
+            call.error("call to delete() with a single argument expects a map without explicit keys (scalar map)", 0)
+        elif isinstance(call.types[0], OwnedType) and call.types[0].aggregation and call.map_name(0) is not None:
+            # A program reaches its own CPU's part of a scalar aggregation only.
+            call.error(f"delete() can not remove the parts that other CPUs have of {call.map_name(0)}; use clear()", 0)
         return BOOL
 
     def emit(self, emitter: Emitter, call: EmitSite) -> Value:

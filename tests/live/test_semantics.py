@@ -545,7 +545,7 @@ def test_printf_takes_several_long_strings() -> None:
 
 
 def test_arguments_are_evaluated_in_order_with_their_side_effects() -> None:
-    script = 'begin { $i = 0; printf("%d %d %d %s\\n", $i, $i++ + ++$i, $i, "x"); @c = count(); @k[1] = 2; '
+    script = 'begin { $i = 0; printf("%d %d %d %s\\n", $i, $i++ + ++$i, $i, "x"); @c = 1; @k[1] = 2; '
     script += 'printf("%d %d %d %d\\n", delete(@c), delete(@c), delete(@k, 1), delete(@k[1])); }'
     assert printed(script) == ["0 2 2 x", "1 0 1 0"]
 
