@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from .. import __version__
+from ..core.numbers import NumberError, parse_integer
 from ..core.pipeline import STAGES
 from .arguments import Arguments
 from .getopt import Spelling, canonical
@@ -99,9 +100,9 @@ def _pid(context: click.Context, parameter: click.Parameter, value: str | None) 
     if value is None:
         return None
     try:
-        pid = int(value.replace("_", ""), 0)
-    except ValueError:
-        raise UsageError(f"ERROR: Failed to parse pid: invalid integer: {value}") from None
+        pid = parse_integer(value)
+    except NumberError as error:
+        raise UsageError(f"ERROR: Failed to parse pid: {error}: {value}") from None
     if not 0 < pid <= PID_MAX:
         raise UsageError(f"ERROR: Pid out of range: {pid}")
     return pid

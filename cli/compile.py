@@ -43,7 +43,7 @@ class CompileStopped(Exception):
 
 
 class TargetError(Exception):
-    """A captured target that cannot be read; the text is one line."""
+    """A target that cannot be read; the text is one line."""
 
 
 def compiled_program(
@@ -86,10 +86,11 @@ def target_for(arguments: Arguments) -> Target:
 def compile_script(script: Script, house: House, config: Config, target: Target) -> CompiledProgram:
     """Runs the compiler; its warnings go into the program, so that a cached run shows them too.
 
-    Raises: CompileFailed, CompileStopped, PluginError, OSError.
+    Raises: CompileFailed, CompileStopped, TargetError, PluginError, OSError.
     """
     from ..core.diagnostics import CompileError, Diagnostics, format_diagnostic
     from ..core.pipeline import StageStopped
+    from ..core.target.btf_types import BtfError
 
     diagnostics = Diagnostics()
     arguments = house.arguments
@@ -105,6 +106,8 @@ def compile_script(script: Script, house: House, config: Config, target: Target)
         )
     except CompileError as error:
         raise CompileFailed(source, error.diagnostics) from error
+    except BtfError as error:
+        raise TargetError(f"the kernel's type information (BTF) cannot be read: {error}") from error
     except StageStopped:
         raise CompileStopped(tuple(format_diagnostic(d, source) for d in diagnostics.recorded)) from None
     return replace(program, warnings=tuple(format_diagnostic(d, source) for d in diagnostics.recorded))

@@ -19,6 +19,7 @@ COLLECT_EVERY = 50_000
 def main() -> NoReturn:
     """The console command."""
     gc.set_threshold(COLLECT_EVERY)
+    _fill_standard_streams()
     # Until load installs handlers an interrupt ends the process at once, and not with a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     from .main import FAILED, execute
@@ -32,3 +33,17 @@ def main() -> NoReturn:
     sys.stderr.flush()
     # Everything is closed and written: taking the interpreter apart would cost as much as a tenth of a short run.
     os._exit(status)
+
+
+def _fill_standard_streams() -> None:
+    """Puts /dev/null where our caller left standard input, output or error closed.
+
+    Otherwise the first map or program would get that descriptor, and what is printed would be written into it.
+    """
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free descriptor, which is this one
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)

@@ -23,9 +23,10 @@ UNNEEDED = (
 #: by compiling text, as those of the module dataclasses do.
 WATCHED_RUN = f"""
 import os, sys
+before = set(sys.modules)  # an editable install has imports of its own
 from pybpftrace.cli.main import execute
 status = execute(sys.argv[1:], os.environ)
-imported = sorted(set("{UNNEEDED}".split()) & set(sys.modules))
+imported = sorted(set("{UNNEEDED}".split()) & (set(sys.modules) - before))
 ours = [module for name, module in sys.modules.items() if name.startswith("pybpftrace.")]
 classes = {{c for module in ours for c in vars(module).values() if isinstance(c, type)}}
 makers = [(c.__name__, getattr(c.__init__, "__code__", None)) for c in classes]

@@ -209,3 +209,17 @@ class TestVerifier:
         assert done.stdout.startswith(f"BPF verifier log for begin:\n{'-' * 38}\n")
         assert done.stdout.endswith("\nhello\n\n\n")
         assert (done.status, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_standard_streams_that_the_caller_left_closed_do_no_harm(closed: str) -> None:
+    script = 'begin { @x = 1; printf("hello\\n"); exit(3); }'
+    done = finished(["sh", "-c", f'exec "$@" {closed}', "sh", *PYBPFTRACE, "-e", script])
+    assert done.status == 3
+    assert done.stdout == ("" if ">&-" in closed.split() else "hello\n\n\n@x: 1\n")
+
+
+def test_a_mistake_is_told_even_when_standard_output_is_closed() -> None:
+    done = finished(["sh", "-c", 'exec "$@" >&-', "sh", *PYBPFTRACE, "-e", "begin { prinf(1); }"])
+    assert done.status == 1
+    assert "Unknown function: 'prinf'" in done.stderr
