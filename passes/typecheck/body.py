@@ -7,7 +7,6 @@ whatever needs it waits for the next walk.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from ...core import ast
 from ...core.compilation import Compilation
@@ -33,6 +32,7 @@ from ...core.types import (
     settle,
 )
 from .call_site import TypedCall
+from .map_table import MapTable
 from .matched import Layout
 from .promotion import (
     COMPARISONS,
@@ -44,9 +44,6 @@ from .promotion import (
     literal_type,
     promote,
 )
-
-if TYPE_CHECKING:
-    from .infer import MapTable
 
 
 class BodyChecker:

@@ -7,15 +7,14 @@ says is reported.
 
 from __future__ import annotations
 
-from ...core.artifacts import MapTypes, TypedProbe, TypedProgram, Variant
+from ...core.artifacts import TypedProbe, TypedProgram, Variant
 from ...core.compilation import Compilation
 from ...core.diagnostics import Diagnostics
 from ...core.frozen import dataclass
-from ...core.source import Span
-from ...core.types import OwnedType, Type, settle
+from ...core.types import settle
 from .body import BodyChecker
+from .map_table import MapTable
 from .matched import MatchedProgram
-from .promotion import promote
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,57 +62,3 @@ def _variant(checker: BodyChecker) -> Variant:
         checker.bindings,
         {slot: settle(type_) for slot, type_ in sorted(checker.variables.items())},
     )
-
-
-class MapTable:
-    """The types of all maps, shared by all bodies."""
-
-    def __init__(self) -> None:
-        self.keys: dict[str, Type] = {}
-        self.values: dict[str, Type] = {}
-        self.keyed: dict[str, bool] = {}
-        self.changed = False
-
-    def use(self, name: str, has_key: bool) -> str | None:
-        """Notes that a map is used with or without a key; the error text when it was used the other way before."""
-        known = self.keyed.setdefault(name, has_key)
-        if known == has_key:
-            return None
-        with_key, without = "with an explicit key (non-scalar map)", "without an explicit key (scalar map)"
-        now, before = (with_key, without) if has_key else (without, with_key)
-        return f"{name} used as a map {now}, previously used {before}"
-
-    def add_key(self, name: str, type_: Type, span: Span, diagnostics: Diagnostics) -> None:
-        known = self.keys.get(name)
-        merged = type_ if known is None else promote(known, type_)
-        if merged is None:
-            diagnostics.error(
-                f"Argument mismatch for {name}: trying to access with arguments: '{settle(type_)}' "
-                f"when map expects arguments: '{settle(known or type_)}'",
-                span,
-            )
-        elif merged != known:
-            self.keys[name] = merged
-            self.changed = True
-
-    def add_value(self, name: str, type_: Type, span: Span, diagnostics: Diagnostics, conflict: str = "") -> None:
-        """`conflict` is the text for two uses of one aggregation with different settings."""
-        known = self.values.get(name)
-        merged = type_ if known is None else promote(known, type_)
-        if merged is None:
-            assert known is not None
-            same_owner = isinstance(known, OwnedType) and isinstance(type_, OwnedType) and known.owner == type_.owner
-            mismatch = (
-                f"Type mismatch for {name}: trying to assign value of type '{settle(type_)}' "
-                f"when map already has a type '{settle(known)}'"
-            )
-            diagnostics.error(conflict if same_owner and conflict else mismatch, span)
-        elif merged != known:
-            self.values[name] = merged
-            self.changed = True
-
-    def types(self) -> dict[str, MapTypes]:
-        return {
-            name: MapTypes(name, settle(self.keys[name]) if name in self.keys else None, settle(value))
-            for name, value in sorted(self.values.items())
-        }

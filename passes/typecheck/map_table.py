@@ -1,0 +1,66 @@
+"""What is known so far of every map: its key and value types, and whether it has keys at all.
+
+One table for the whole program, because all probes share a map. It knows types and names, not the tree.
+"""
+
+from __future__ import annotations
+
+from ...core.artifacts import MapTypes
+from ...core.diagnostics import Diagnostics
+from ...core.source import Span
+from ...core.types import OwnedType, Type, settle
+from .promotion import promote
+
+
+class MapTable:
+    """The types of all maps, shared by all bodies."""
+
+    def __init__(self) -> None:
+        self.keys: dict[str, Type] = {}
+        self.values: dict[str, Type] = {}
+        self.keyed: dict[str, bool] = {}
+        self.changed = False
+
+    def use(self, name: str, has_key: bool) -> str | None:
+        """Notes that a map is used with or without a key; the error text when it was used the other way before."""
+        known = self.keyed.setdefault(name, has_key)
+        if known == has_key:
+            return None
+        with_key, without = "with an explicit key (non-scalar map)", "without an explicit key (scalar map)"
+        now, before = (with_key, without) if has_key else (without, with_key)
+        return f"{name} used as a map {now}, previously used {before}"
+
+    def add_key(self, name: str, type_: Type, span: Span, diagnostics: Diagnostics) -> None:
+        known = self.keys.get(name)
+        merged = type_ if known is None else promote(known, type_)
+        if merged is None:
+            diagnostics.error(
+                f"Argument mismatch for {name}: trying to access with arguments: '{settle(type_)}' "
+                f"when map expects arguments: '{settle(known or type_)}'",
+                span,
+            )
+        elif merged != known:
+            self.keys[name] = merged
+            self.changed = True
+
+    def add_value(self, name: str, type_: Type, span: Span, diagnostics: Diagnostics, conflict: str = "") -> None:
+        """`conflict` is the text for two uses of one aggregation with different settings."""
+        known = self.values.get(name)
+        merged = type_ if known is None else promote(known, type_)
+        if merged is None:
+            assert known is not None
+            same_owner = isinstance(known, OwnedType) and isinstance(type_, OwnedType) and known.owner == type_.owner
+            mismatch = (
+                f"Type mismatch for {name}: trying to assign value of type '{settle(type_)}' "
+                f"when map already has a type '{settle(known)}'"
+            )
+            diagnostics.error(conflict if same_owner and conflict else mismatch, span)
+        elif merged != known:
+            self.values[name] = merged
+            self.changed = True
+
+    def types(self) -> dict[str, MapTypes]:
+        return {
+            name: MapTypes(name, settle(self.keys[name]) if name in self.keys else None, settle(value))
+            for name, value in sorted(self.values.items())
+        }
