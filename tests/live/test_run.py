@@ -217,7 +217,8 @@ class TestCommandAndProcess:
         ("written", "text"),
         [
             ("x", "Failed to parse pid: invalid integer: x"),
-            ("12u", "Failed to parse pid: invalid integer: 12u"),
+            ("12xyz", "Failed to parse pid: invalid integer suffix 'xyz': 12xyz"),
+            ("4194303u", "Failed to attach to pid: Unable to open pidfd (No such process)"),
             ("4194305", "Pid out of range: 4194305"),
             ("4194304", "Failed to attach to pid: Unable to open pidfd (No such process)"),
         ],
