@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ...core import ast
+from ...core.call_arguments import CallArguments
 from ...core.emitter import Value
 from ...core.function import Aggregation
 from ...core.types import VOID, Type
@@ -15,12 +16,11 @@ if TYPE_CHECKING:
     from .lower import BodyLowering
 
 
-class EmittedCall:
+class EmittedCall(CallArguments):
     """One call; evaluating an argument emits its code at the current place."""
 
-    def __init__(
-        self, lowering: BodyLowering, node: ast.Call | ast.Identifier, type_: Type
-    ) -> None:
+    def __init__(self, lowering: BodyLowering, node: ast.Call | ast.Identifier, type_: Type) -> None:
+        super().__init__(node.arguments if isinstance(node, ast.Call) else ())
         self.name = node.name
         self.type = type_
         self.config = lowering.compilation.config
@@ -28,7 +28,6 @@ class EmittedCall:
         self._lowering = lowering
         self._node = node
         self._wanted: tuple[Value, int] | None = None
-        self._arguments = node.arguments if isinstance(node, ast.Call) else ()
         self.types: Sequence[Type] = tuple(lowering.types.get(argument, VOID) for argument in self._arguments)
 
     @contextmanager
@@ -40,20 +39,6 @@ class EmittedCall:
         with emitter.wanted(wanted):
             yield
         emitter.call = outer
-
-    def literal(self, index: int) -> int | bytes | bool | None:
-        argument = self._argument(index)
-        if isinstance(argument, ast.IntegerLiteral | ast.StringLiteral | ast.BooleanLiteral):
-            return argument.value
-        return None
-
-    def map_name(self, index: int) -> str | None:
-        argument = self._argument(index)
-        return argument.name if isinstance(argument, ast.Map) and not argument.keys else None
-
-    def word(self, index: int) -> str | None:
-        argument = self._argument(index)
-        return argument.name if isinstance(argument, ast.Identifier) else None
 
     def value(self, index: int) -> Value:
         # The place that is wanted for this call's own result is not for its arguments.
@@ -76,6 +61,3 @@ class EmittedCall:
         assert isinstance(argument, ast.Map)
         keys = argument.keys if key_index is None else (self._arguments[key_index],)
         return self._lowering.maps.key(argument.name, keys) if keys else None
-
-    def _argument(self, index: int) -> ast.Expression | None:
-        return self._arguments[index] if index < len(self._arguments) else None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...core import ast
+from ...core.call_arguments import CallArguments
 from ...core.diagnostics import Diagnostics
 from ...core.function import Function
 from ...core.probe import ConcretePoint
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _LITERALS = {"int": ast.IntegerLiteral, "string": ast.StringLiteral, "bool": ast.BooleanLiteral}
 
 
-class TypedCall:
+class TypedCall(CallArguments):
     """One call with the types of its arguments."""
 
     def __init__(
@@ -31,6 +32,7 @@ class TypedCall:
         function: Function,
         diagnostics: Diagnostics,
     ) -> None:
+        super().__init__(arguments)
         self.name = name
         self.types = types
         self.config = checker.compilation.config
@@ -40,7 +42,6 @@ class TypedCall:
         self.point = self.points[0]
         self._checker = checker
         self._node = node
-        self._arguments = arguments
         self._function = function
         self._diagnostics = diagnostics
 
@@ -62,20 +63,6 @@ class TypedCall:
                 fits = False
         return fits
 
-    def literal(self, index: int) -> int | bytes | bool | None:
-        argument = self._argument(index)
-        if isinstance(argument, ast.IntegerLiteral | ast.StringLiteral | ast.BooleanLiteral):
-            return argument.value
-        return None
-
-    def map_name(self, index: int) -> str | None:
-        argument = self._argument(index)
-        return argument.name if isinstance(argument, ast.Map) and not argument.keys else None
-
-    def word(self, index: int) -> str | None:
-        argument = self._argument(index)
-        return argument.name if isinstance(argument, ast.Identifier) else None
-
     def is_keyed(self, index: int) -> bool:
         argument = self._argument(index)
         return isinstance(argument, ast.Map) and bool(self._checker.maps.keyed.get(argument.name))
@@ -90,9 +77,6 @@ class TypedCall:
 
     def warning(self, message: str, index: int | None = None) -> None:
         self._diagnostics.warning(message, self._span(index))
-
-    def _argument(self, index: int) -> ast.Expression | None:
-        return self._arguments[index] if index < len(self._arguments) else None
 
     def _span(self, index: int | None) -> Span:
         argument = None if index is None else self._argument(index)

@@ -1,0 +1,37 @@
+"""What a call's arguments say as they are written, for whoever looks at a call: its typing rule or its emission.
+
+The half that `core.function.CallSite` and `EmitSite` have in common; it needs the tree and no types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from . import ast
+
+
+class CallArguments:
+    """The written arguments of one call."""
+
+    def __init__(self, arguments: Sequence[ast.Expression]) -> None:
+        self._arguments = arguments
+
+    def literal(self, index: int) -> int | bytes | bool | None:
+        """The value of a literal argument, else None."""
+        argument = self._argument(index)
+        if isinstance(argument, ast.IntegerLiteral | ast.StringLiteral | ast.BooleanLiteral):
+            return argument.value
+        return None
+
+    def map_name(self, index: int) -> str | None:
+        """The name of an argument that is a map written without keys, else None."""
+        argument = self._argument(index)
+        return argument.name if isinstance(argument, ast.Map) and not argument.keys else None
+
+    def word(self, index: int) -> str | None:
+        """The text of an argument that is a bare identifier, else None."""
+        argument = self._argument(index)
+        return argument.name if isinstance(argument, ast.Identifier) else None
+
+    def _argument(self, index: int) -> ast.Expression | None:
+        return self._arguments[index] if index < len(self._arguments) else None
