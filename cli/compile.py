@@ -102,6 +102,7 @@ def compile_script(script: Script, house: House, config: Config, target: Target)
             config=config,
             pid=arguments.pid,
             has_child=arguments.command is not None,
+            counts_misses=bool(arguments.report_helper_failures),
             diagnostics=diagnostics,
         )
     except CompileError as error:
@@ -140,6 +141,7 @@ def _facts(script: Script, house: House, config: Config, fingerprint: object) ->
         "arguments": arguments.script_arguments,
         "code": fingerprint,
         "config": config.to_data(),
+        "counts misses": bool(arguments.report_helper_failures),
         "has child": arguments.command is not None,
         "kernel": [machine.kernel_build_id(), machine.kernel_release()],
         "name": script.name,

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Compilation:
-    """`pid` is the process of `-p`; `has_child` tells that `-c` will start one."""
+    """`pid` is the process of `-p`; `has_child` tells that `-c` will start one.
+
+    `counts_misses` asks for programs that count failed reads and look-ups too (`-k`), which ordinary ones let pass.
+    """
 
     target: Target
     functions: Registry[Function]
@@ -32,6 +35,7 @@ class Compilation:
     config: Config = field(default_factory=Config)
     pid: int | None = None
     has_child: bool = False
+    counts_misses: bool = False
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
 
     def run_passes(self, stage: str, artifact: Any) -> Any:

@@ -94,6 +94,7 @@ class Pipeline:
         config: Config | None = None,
         pid: int | None = None,
         has_child: bool = False,
+        counts_misses: bool = False,
         diagnostics: Diagnostics | None = None,
     ) -> CompiledProgram:
         """Runs the stages from source to bytecode.
@@ -112,6 +113,7 @@ class Pipeline:
             config=config or Config(),
             pid=pid,
             has_child=has_child,
+            counts_misses=counts_misses,
             diagnostics=diagnostics or Diagnostics(),
         )
         artifact: Any = source

@@ -58,6 +58,7 @@ class ProgramEmitter:
         self.architecture = compilation.target.architecture
         self.pid_namespace = compilation.target.pid_namespace
         self.functions = compilation.functions
+        self._counts_misses = compilation.counts_misses
         self.resources = resources
         self.number = number
         #: The call whose function is emitting, for events and failures.
@@ -92,6 +93,7 @@ class ProgramEmitter:
 
     def at(self, node: ast.Node) -> None:
         """Instructions from here on belong to this node's place in the script."""
+        self._place = node
         place = self._source.locate(node.span)
         self.builder.debug_metadata = self._debug.at(self._scope, place.line, place.column)
 
@@ -425,20 +427,37 @@ class ProgramEmitter:
     }
 
     def read_memory(self, space: str, destination: Value, size: int, address: Value) -> Value:
-        return self.helper(self._READERS[space][0], destination, self.constant(size), address)
+        name = self._READERS[space][0]
+        code = self.helper(name, destination, self.constant(size), address)
+        self._count_failed_read(name, code)
+        return code
 
     def read_string(
         self, space: str, destination: Value, size: int | Value, address: Value, capacity: int
     ) -> Value:
         limit = self.constant(size) if isinstance(size, int) else self._at_most(capacity, size)
-        got = self.helper(self._READERS[space][1], destination, limit, address)
+        name = self._READERS[space][1]
+        got = self.helper(name, destination, limit, address)
         empty = self.compare("<=", got, self.constant(0), signed=True)
         with self.when(empty):
             self.store(destination, self.constant(0, Int(1, False)))
+            self._count_failed_read(name, got)
         length = Value(
             self.builder.select(self._is_true(empty), I64(0), self.builder.sub(self.number_of(got), I64(1))), INT64
         )
         return Value(destination.handle, String(capacity), length)
+
+    def _count_failed_read(self, helper: str, code: Value) -> None:
+        """Counts a read that gave a negative errno, at the call that made it or else at the place we are at."""
+        if self._counts_misses:
+            with self.when(self.compare("<", code, self.constant(0), signed=True)):
+                self.count_failure_at(self.call or self._place, helper, code, "")
+
+    def count_missing_key(self, node: ast.Node, slot: Value) -> None:
+        """Counts a look-up that gave no value."""
+        if self._counts_misses:
+            with self.when(self.compare("==", slot, self.constant(0))):
+                self.count_failure_at(node, "map_lookup_elem", self.constant(0), "")
 
     def _at_most(self, limit: int, value: Value) -> Value:
         """The smaller of two unsigned integers, as the verifier can see it whatever the script has checked before."""

@@ -80,6 +80,7 @@ class MapAccess:
         if not node.keys:
             return self._own_copy(emitter.map_value(node.name), type_)
         slot = self._lookup(node)
+        emitter.count_missing_key(node, slot)
         if isinstance(type_, Int | Bool | Pointer):
             found = emitter.choose(slot, lambda: emitter.load(slot, type_), lambda: emitter.constant(0, type_))
             return Value(found.handle, type_)

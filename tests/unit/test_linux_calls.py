@@ -171,6 +171,17 @@ def test_tracefs_is_the_first_directory_that_has_events(tmp_path: Path, monkeypa
     assert tracefs.tracefs_root() == str(tmp_path / "debug")
 
 
+def test_a_mount_that_is_forbidden_says_what_to_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> int:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    nowhere = str(tmp_path / "nowhere")
+    monkeypatch.setattr(tracefs, "TRACEFS_DIRECTORIES", (nowhere,))
+    monkeypatch.setattr(tracefs, "syscall", refuse)
+    with pytest.raises(KernelError, match=f"run as root: mount -t tracefs tracefs {nowhere}"):
+        tracefs.tracefs_root()
+
+
 def test_a_mount_that_fails_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nowhere = str(tmp_path / "nowhere")
     monkeypatch.setattr(tracefs, "TRACEFS_DIRECTORIES", (nowhere,))
