@@ -88,6 +88,7 @@ def compile_script(script: Script, house: House, config: Config, target: Target)
 
     Raises: CompileFailed, CompileStopped, TargetError, PluginError, OSError.
     """
+    from ..core.compilation import CompileOptions
     from ..core.diagnostics import CompileError, Diagnostics, format_diagnostic
     from ..core.pipeline import StageStopped
     from ..core.target.btf_types import BtfError
@@ -100,9 +101,12 @@ def compile_script(script: Script, house: House, config: Config, target: Target)
             source,
             target,
             config=config,
-            pid=arguments.pid,
-            has_child=arguments.command is not None,
-            counts_misses=bool(arguments.report_helper_failures),
+            options=CompileOptions(
+                pid=arguments.pid,
+                has_child=arguments.command is not None,
+                counts_misses=bool(arguments.report_helper_failures),
+                arguments=tuple(arguments.script_arguments),
+            ),
             diagnostics=diagnostics,
         )
     except CompileError as error:

@@ -20,17 +20,23 @@ from .types import Type
 # A run from the cache has no tree, and making the classes of `ast` would take a tenth of its start.
 if TYPE_CHECKING:
     from . import ast
+    from .c_types import CTypes
 
     Program = ast.Program
 
 
 @dataclass(frozen=True, slots=True)
 class MapTypes:
-    """The key and value types of a script's map; `key` is None for a scalar map."""
+    """The key and value types of a script's map; `key` is None for a scalar map.
+
+    A map that the script declares has the declared `kind` ('hash', 'lruhash', ...) and number of `entries`.
+    """
 
     name: str
     key: Type | None
     value: Type
+    kind: str | None = None
+    entries: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +61,12 @@ class TypedProbe:
 
 @dataclass(frozen=True, slots=True)
 class TypedProgram:
-    """The type-check artifact. `maps` is ordered by name."""
+    """The type-check artifact. `maps` is ordered by name; `c_types` are the C types that its types refer to."""
 
     program: Program
     probes: tuple[TypedProbe, ...]
     maps: Mapping[str, MapTypes]
+    c_types: CTypes
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ class Call(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FieldAccess(Node):
-    """`base.name` or `base->name`, which mean the same."""
+    """`base.name` or `base->name`, which mean the same; of a tuple `name` is the element's number."""
 
     base: Expression
     name: str
@@ -83,7 +83,7 @@ class Index(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Unary(Node):
-    """`operator` is one of `- ~ !`."""
+    """`operator` is one of `- ~ ! * &`; `&` stands before a variable or a map without keys."""
 
     operator: str
     operand: Expression
@@ -112,26 +112,116 @@ class Increment(Node):
     postfix: bool
 
 
-Expression: TypeAlias = (
-    IntegerLiteral
-    | StringLiteral
-    | BooleanLiteral
-    | Identifier
-    | Variable
-    | Map
-    | Call
-    | FieldAccess
-    | Index
-    | Unary
-    | Binary
-    | Ternary
-    | Increment
-)
+@dataclass(frozen=True, slots=True, eq=False)
+class PositionalParameter(Node):
+    """`$1`, `$2`, ...: an argument of the script."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PositionalCount(Node):
+    """`$#`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tuple(Node):
+    elements: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecordField(Node):
+    name: str
+    value: Expression
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Record(Node):
+    """`(name=value, ...)`."""
+
+    fields: tuple[RecordField, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NamedType(Node):
+    """A type's name, behind its `tag` ('struct', 'union' or 'enum') where one is written; else `tag` is empty."""
+
+    tag: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PointerType(Node):
+    pointee: TypeName
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ArrayType(Node):
+    """`element[count]`, or `element[]` with a count of None; behind `string`, `buffer` and `inet` a size in bytes."""
+
+    element: TypeName
+    count: int | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TypeOf(Node):
+    """`typeof(...)` of a type or of an expression that is never evaluated; also the argument of a macro."""
+
+    operand: Expression | TypeName
+
+
+TypeName: TypeAlias = NamedType | PointerType | ArrayType | TypeOf
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cast(Node):
+    """`(type)operand`. The span is that of the parentheses alone, where the messages about a cast point."""
+
+    type: TypeName
+    operand: Expression
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SizeOf(Node):
+    """`sizeof(...)`; a bare identifier in it is an Identifier, whether it turns out to be a type or not."""
+
+    operand: Expression | TypeName
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OffsetOf(Node):
+    """`offsetof(operand, a.b.c)`."""
+
+    operand: Expression | TypeName
+    path: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TypeInfo(Node):
+    """`typeinfo(...)`."""
+
+    operand: Expression | TypeName
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comptime(Node):
+    """`comptime operand`: has to be a literal once the types are known."""
+
+    operand: Expression
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExpressionStatement(Node):
     expression: Expression
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Let(Node):
+    """`let variable : type = value`, of which type and value may be missing."""
+
+    variable: Variable
+    type: TypeName | None
+    value: Expression | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,10 +234,60 @@ class Assignment(Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Discard(Node):
+    """`_ = value`."""
+
+    value: Expression
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class If(Node):
+    """A statement, or an expression with the value of the block that runs. `else if` is an If inside a Block."""
+
     condition: Expression
     then: Block
     otherwise: Block | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Range(Node):
+    """`start..end`, half-open."""
+
+    start: Expression
+    end: Expression
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class For(Node):
+    """`for (variable : iterable) body`; a Map without keys is walked entry by entry."""
+
+    variable: Variable
+    iterable: Map | Range
+    body: Block
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class While(Node):
+    condition: Expression
+    body: Block
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unroll(Node):
+    """`unroll(count) body`: the body that many times over."""
+
+    count: Expression
+    body: Block
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Break(Node):
+    """Ends the innermost loop."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Continue(Node):
+    """Goes on with the next round of the innermost loop."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,20 +298,74 @@ class Return(Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Import(Node):
+    """`import "path";` at the top of a script, or as a statement."""
+
+    path: bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Block(Node):
+    """A statement, or an expression: `value` is the last expression where it stands without a `;`. The body of a
+    probe or of a loop has no value."""
+
     statements: tuple[Statement, ...]
+    value: Expression | None = None
 
 
-Statement: TypeAlias = ExpressionStatement | Assignment | If | Return | Block
+Expression: TypeAlias = (
+    IntegerLiteral
+    | StringLiteral
+    | BooleanLiteral
+    | PositionalParameter
+    | PositionalCount
+    | Identifier
+    | Variable
+    | Map
+    | Call
+    | FieldAccess
+    | Index
+    | Unary
+    | Binary
+    | Ternary
+    | Increment
+    | Tuple
+    | Record
+    | Cast
+    | SizeOf
+    | OffsetOf
+    | TypeInfo
+    | TypeOf
+    | Comptime
+    | If
+    | Block
+)
+
+Statement: TypeAlias = (
+    ExpressionStatement
+    | Let
+    | Assignment
+    | Discard
+    | If
+    | For
+    | While
+    | Unroll
+    | Break
+    | Continue
+    | Return
+    | Import
+    | Block
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AttachPoint(Node):
     """One attach point as written. `parts` is `text` cut at its unquoted colons, quotes removed; empty until the
-    `attach-points` pass has run."""
+    `attach-points` pass has run. `name` is the user's own name for the probe (`name=provider:...`), or empty."""
 
     text: str
     parts: tuple[str, ...] = ()
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -182,10 +376,77 @@ class Probe(Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class CDefinition(Node):
+    """A `#` line or a definition of a struct, union or enum, verbatim; a `;` that was missing at its end is added."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ConfigEntry(Node):
+    """One `key = value` of a config block."""
+
+    key: str
+    value: IntegerLiteral | StringLiteral | BooleanLiteral | Identifier
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Config(Node):
+    """A config block."""
+
+    entries: tuple[ConfigEntry, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MapDeclaration(Node):
+    """`let @name = kind(entries);`; `name` includes the `@`."""
+
+    name: str
+    kind: str
+    entries: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Macro(Node):
+    """`macro name(parameters) body`. The span is that of `macro name`.
+
+    A Variable or a Map as parameter is passed by reference; an Identifier stands for any expression, or for a type.
+    """
+
+    name: str
+    parameters: tuple[Variable | Map | Identifier, ...]
+    body: Block
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parameter(Node):
+    """`$variable : type` of a function."""
+
+    variable: Variable
+    type: TypeName
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Function(Node):
+    """`fn name(parameters) : result body`."""
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    result: TypeName
+    body: Block
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Program(Node):
     """The parse artifact: a whole script. Positions in it are offsets into `source`."""
 
     source: Source
+    preamble: tuple[CDefinition, ...]
+    configs: tuple[Config, ...]
+    imports: tuple[Import, ...]
+    maps: tuple[MapDeclaration, ...]
+    macros: tuple[Macro, ...]
+    functions: tuple[Function, ...]
     probes: tuple[Probe, ...]
 
 

@@ -6,6 +6,7 @@ Holds the target, the configuration, the registries and the diagnostics of one s
 
 from __future__ import annotations
 
+from dataclasses import dataclass as mutable_dataclass
 from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
@@ -22,20 +23,37 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Compilation:
-    """`pid` is the process of `-p`; `has_child` tells that `-c` will start one.
+class CompileOptions:
+    """What the command line says of a compilation.
 
-    `counts_misses` asks for programs that count failed reads and look-ups too (`-k`), which ordinary ones let pass.
+    `pid` is the process of `-p`; `has_child` tells that `-c` will start one. `counts_misses` asks for programs that
+    count failed reads and look-ups too (`-k`), which ordinary ones let pass. `arguments` are the script's own: the
+    positional ones, and `named` ones as (name, text) for `getopt`, with a text of None for a bare `--name`.
+    `include_directories` and `include_files` (-I, --include) are for the C preamble. `directory` is where the script's
+    imports are looked for. `allows_unsafe` is `--unsafe`.
     """
+
+    pid: int | None = None
+    has_child: bool = False
+    counts_misses: bool = False
+    arguments: tuple[str, ...] = ()
+    named: tuple[tuple[str, str | None], ...] = ()
+    include_directories: tuple[str, ...] = ()
+    include_files: tuple[str, ...] = ()
+    directory: str = "."
+    allows_unsafe: bool = False
+
+
+@mutable_dataclass(slots=True)
+class Compilation:
+    """`config` is replaced by the pass that reads the script's config block, and by nothing else."""
 
     target: Target
     functions: Registry[Function]
     probe_types: Registry[ProbeType]
     pipeline: Pipeline
     config: Config = field(default_factory=Config)
-    pid: int | None = None
-    has_child: bool = False
-    counts_misses: bool = False
+    options: CompileOptions = field(default_factory=CompileOptions)
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
 
     def run_passes(self, stage: str, artifact: Any) -> Any:

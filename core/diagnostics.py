@@ -64,8 +64,10 @@ class Diagnostics:
     ) -> None:
         self.add(Diagnostic(Severity.ERROR, message, span, tuple(hints), tuple(notes)))
 
-    def warning(self, message: str, span: Span | None = None, *, hints: Iterable[str] = ()) -> None:
-        self.add(Diagnostic(Severity.WARNING, message, span, tuple(hints)))
+    def warning(
+        self, message: str, span: Span | None = None, *, hints: Iterable[str] = (), notes: Iterable[Note] = ()
+    ) -> None:
+        self.add(Diagnostic(Severity.WARNING, message, span, tuple(hints), tuple(notes)))
 
     @property
     def failed(self) -> bool:
@@ -88,9 +90,10 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
 def format_location(source: Source, span: Span) -> str:
     """`FILE:LINE:C1-C2` for a span in one line, `FILE:L1-L2` for several."""
     at = source.locate(span)
+    name, line = source.file_line(at.line)
     if at.line == at.end_line:
-        return f"{source.name}:{at.line}:{at.column}-{at.end_column}"
-    return f"{source.name}:{at.line}-{at.end_line}"
+        return f"{name}:{line}:{at.column}-{at.end_column}"
+    return f"{name}:{line}-{line + at.end_line - at.line}"
 
 
 def format_excerpt(source: Source, span: Span) -> list[str]:
@@ -110,12 +113,17 @@ def _untab(raw: str) -> str:
 
 
 def format_diagnostic(diagnostic: Diagnostic, source: Source | None, *, colour: bool = False) -> str:
-    """The text of one diagnostic: the main line, its excerpt, notes, then hints; ends with a newline."""
+    """The text of one diagnostic: the main line, its excerpt, notes, hints, then the macro calls that
+    the place came from, innermost first; ends with a newline."""
     label = diagnostic.severity.value
     lines = _place(source, diagnostic.span, f"{label}: {diagnostic.message}", diagnostic.severity, colour)
     for note in diagnostic.notes:
         lines += _place(source, note.span, f"{label}: {note.message}", diagnostic.severity, colour)
     lines += [f"HINT: {hint}" for hint in diagnostic.hints]
+    call = diagnostic.span.expanded_from if diagnostic.span else None
+    while call is not None:
+        lines += _place(source, call, f"{label}: expanded from", diagnostic.severity, colour)
+        call = call.expanded_from
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -18,7 +18,7 @@ from .registry import PluginError, Registry, builtin_objects
 
 if TYPE_CHECKING:
     from .artifacts import CompiledProgram
-    from .compilation import Compilation
+    from .compilation import Compilation, CompileOptions
     from .config import Config
     from .diagnostics import Diagnostics
     from .function import Function
@@ -92,16 +92,14 @@ class Pipeline:
         target: Target,
         *,
         config: Config | None = None,
-        pid: int | None = None,
-        has_child: bool = False,
-        counts_misses: bool = False,
+        options: CompileOptions | None = None,
         diagnostics: Diagnostics | None = None,
     ) -> CompiledProgram:
         """Runs the stages from source to bytecode.
 
         Raises: CompileError: with all diagnostics; StageStopped: after the stage named by `stop_after`.
         """
-        from .compilation import Compilation
+        from .compilation import Compilation, CompileOptions
         from .config import Config
         from .diagnostics import Diagnostics
 
@@ -111,9 +109,7 @@ class Pipeline:
             probe_types=self.probe_types(),
             pipeline=self,
             config=config or Config(),
-            pid=pid,
-            has_child=has_child,
-            counts_misses=counts_misses,
+            options=options or CompileOptions(),
             diagnostics=diagnostics or Diagnostics(),
         )
         artifact: Any = source

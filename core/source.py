@@ -15,14 +15,18 @@ from .frozen import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A half-open range of byte offsets into a `Source`."""
+    """A half-open range of byte offsets into a `Source`.
+
+    What a macro's body says is in the macro; `expanded_from` is the call that put it where it is.
+    """
 
     start: int
     end: int
+    expanded_from: Span | None = None
 
     def to(self, other: Span) -> Span:
         """The span from the start of this one to the end of `other`."""
-        return Span(self.start, other.end)
+        return Span(self.start, other.end, self.expanded_from)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +41,33 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One script: the name that diagnostics show, and its text with one character per byte."""
+    """One script: the name that diagnostics show, and its text with one character per byte.
+
+    `files` names the files that an import has put behind the script's own text: (first line, name), ascending. Lines
+    are counted through all of them; only `file_line` knows better.
+    """
 
     name: str
     text: str
+    files: tuple[tuple[int, str], ...] = ()
     _line_starts: list[int] = field(default_factory=list, repr=False, compare=False)
 
     @classmethod
     def from_bytes(cls, name: str, data: bytes) -> Source:
         return cls(name, data.decode("latin-1"))
+
+    def with_file(self, name: str, text: str) -> tuple[Source, int]:
+        """This source with a file's text behind it, and the offset at which that begins."""
+        own = self.text if self.text.endswith("\n") else self.text + "\n"
+        first_line = own.count("\n") + 1
+        return Source(self.name, own + text, (*self.files, (first_line, name))), len(own)
+
+    def file_line(self, line: int) -> tuple[str, int]:
+        """The file that holds a line, and the line's number there."""
+        for first, name in reversed(self.files):
+            if line >= first:
+                return name, line - first + 1
+        return self.name, line
 
     def _starts(self) -> list[int]:
         if not self._line_starts:

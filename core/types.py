@@ -45,13 +45,37 @@ class Void:
 
 
 @dataclass(frozen=True, slots=True)
+class Nothing:
+    """The type of a block or a branch that ends without a value."""
+
+    def __str__(self) -> str:
+        return "none"
+
+
+@dataclass(frozen=True, slots=True)
 class String:
-    """Bytes up to a NUL; `size` counts the NUL."""
+    """Bytes up to a NUL; `size` counts the NUL and is 0 in a declaration that leaves it open."""
 
     size: int
 
     def __str__(self) -> str:
-        return f"string[{self.size}]"
+        return f"string[{self.size}]" if self.size else "string"
+
+
+@dataclass(frozen=True, slots=True)
+class Enum:
+    """A C enum, an integer whose values have names. `constants`: (name, value) in declaration order."""
+
+    name: str
+    size: int
+    signed: bool
+    constants: tuple[tuple[str, int], ...]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def name_of(self, value: int) -> str | None:
+        return next((name for name, constant in self.constants if constant == value), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,30 +92,46 @@ class Pointer:
 
 @dataclass(frozen=True, slots=True)
 class Array:
+    """`count` is 0 where a declaration leaves it open, and for C's flexible array members."""
+
     element: Type
     count: int
 
     def __str__(self) -> str:
-        return f"{self.element}[{self.count}]"
+        return f"{self.element}[{self.count or ''}]"
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A member of a struct; `offset` in bytes. A `data_loc` member holds the offset of its data within the record."""
+    """A member of a struct; `offset` in bytes.
+
+    A `data_loc` member holds the offset of its data within the record. A bit field has a `bit_width`; `offset` is then
+    that of the byte that holds its lowest bit, and `bit_shift` (0 to 7) tells which bit of it that is (little endian).
+    `tag` is a BTF type tag of a pointer member that forbids following it ('percpu', ...).
+    """
 
     name: str
     type: Type
     offset: int
     data_loc: bool = False
+    bit_shift: int = 0
+    bit_width: int = 0
+    tag: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Struct:
-    """A struct with known members, or an opaque one (`size` 0) that is only pointed at."""
+    """A C struct or union, or the `args` of a probe. Members of anonymous structs and unions are members of this one.
+
+    One with `by_name` has no `fields` of its own: its members are those that the program's `CTypes` knows under its
+    name, because C's types refer to each other in circles. An opaque one has neither, and a `size` of 0.
+    """
 
     name: str
     size: int = 0
     fields: tuple[Field, ...] = ()
+    by_name: bool = False
+    alignment: int = 0
 
     def __str__(self) -> str:
         return self.name
@@ -106,6 +146,20 @@ class Tuple:
 
     def __str__(self) -> str:
         return f"({','.join(map(str, self.elements))})"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Named values, laid out like a tuple of them in this order. `fields`: (name, type)."""
+
+    fields: tuple[tuple[str, Type], ...]
+
+    @property
+    def elements(self) -> tuple[Type, ...]:
+        return tuple(type_ for _, type_ in self.fields)
+
+    def __str__(self) -> str:
+        return f"record {{ {', '.join(f'.{name} = {type_}' for name, type_ in self.fields)} }}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,17 +181,19 @@ class OwnedType:
         return self.name
 
 
-Type: TypeAlias = Int | Bool | Void | String | Pointer | Array | Struct | Tuple | OwnedType
+Type: TypeAlias = (
+    Int | Bool | Void | Nothing | String | Enum | Pointer | Array | Struct | Tuple | Record | OwnedType
+)
 
 INT8, INT16, INT32, INT64 = (Int(n, True) for n in (1, 2, 4, 8))
 UINT8, UINT16, UINT32, UINT64 = (Int(n, False) for n in (1, 2, 4, 8))
-BOOL, VOID = Bool(), Void()
+BOOL, VOID, NOTHING = Bool(), Void(), Nothing()
 
 
 def size_of(type_: Type) -> int:
     """Size in bytes, with a tuple's padding."""
     match type_:
-        case Int(size=size) | String(size=size) | Struct(size=size) | OwnedType(size=size):
+        case Int(size=size) | Enum(size=size) | String(size=size) | Struct(size=size) | OwnedType(size=size):
             return size
         case Bool():
             return 1
@@ -145,25 +201,25 @@ def size_of(type_: Type) -> int:
             return 8
         case Array(element, count):
             return size_of(element) * count
-        case Tuple():
+        case Tuple() | Record():
             return tuple_layout(type_.elements)[1]
-        case Void():
+        case Void() | Nothing():
             return 0
 
 
 def align_of(type_: Type) -> int:
     """Alignment in bytes; byte strings align to 1, anything else to its own size up to 8."""
     match type_:
-        case String() | Bool() | Void():
+        case String() | Bool() | Void() | Nothing():
             return 1
-        case Int(size=size):
+        case Int(size=size) | Enum(size=size):
             return size
         case Array(element):
             return align_of(element)
-        case Tuple(elements):
-            return max(map(align_of, elements), default=1)
-        case Struct(fields=fields):
-            return max((align_of(f.type) for f in fields), default=1)
+        case Tuple() | Record():
+            return max(map(align_of, type_.elements), default=1)
+        case Struct(fields=fields, alignment=alignment):
+            return alignment or max((align_of(f.type) for f in fields), default=1)
         case Pointer() | OwnedType():
             return 8
 
@@ -203,6 +259,8 @@ def settle(type_: Type) -> Type:
             return Int(size, signed)
         case Tuple(elements):
             return Tuple(tuple(settle(e) for e in elements))
+        case Record(fields):
+            return Record(tuple((name, settle(t)) for name, t in fields))
         case _:
             return type_
 
@@ -210,26 +268,15 @@ def settle(type_: Type) -> Type:
 def base_name(type_: Type) -> str:
     """The word for the kind of a type in diagnostics ('int', 'string', 'pointer', 'c_type', ...)."""
     match type_:
-        case Int():
+        case Int() | Enum():
             return "int"
-        case Bool():
-            return "bool"
-        case Void():
-            return "void"
-        case String():
-            return "string"
-        case Pointer():
-            return "pointer"
-        case Array():
-            return "array"
         case Struct():
             return "c_type"
-        case Tuple():
-            return "tuple"
         case OwnedType(owner=owner, aggregation=aggregation, name=name):
             return name if aggregation else owner
-
-
+        case Void() | Nothing():
+            return str(type_)
+    return type(type_).__name__.lower()
 
 
 def to_data(type_: Type) -> list[object]:
@@ -237,21 +284,30 @@ def to_data(type_: Type) -> list[object]:
     match type_:
         case Int(size, signed, _):
             return ["Int", size, signed]
-        case Bool() | Void():
+        case Bool() | Void() | Nothing():
             return [type(type_).__name__]
         case String(size):
             return ["String", size]
+        case Enum(name, size, signed, constants):
+            return ["Enum", name, size, signed, [list(constant) for constant in constants]]
         case Pointer(pointee, space):
             return ["Pointer", to_data(pointee), space]
         case Array(element, count):
             return ["Array", to_data(element), count]
-        case Struct(name, size, fields):
-            return ["Struct", name, size, [[f.name, to_data(f.type), f.offset, f.data_loc] for f in fields]]
+        case Struct(name, size, fields, by_name, alignment):
+            return ["Struct", name, size, [_field_to_data(f) for f in fields], by_name, alignment]
         case Tuple(elements):
             return ["Tuple", [to_data(e) for e in elements]]
+        case Record(fields):
+            return ["Record", [[name, to_data(t)] for name, t in fields]]
         case OwnedType():
             integer = to_data(type_.integer) if type_.integer else None
             return ["OwnedType", type_.owner, type_.name, type_.size, list(type_.params), type_.aggregation, integer]
+
+
+def _field_to_data(field: Field) -> list[object]:
+    bits = field.bit_shift, field.bit_width
+    return [field.name, to_data(field.type), field.offset, field.data_loc, *bits, field.tag]
 
 
 def from_data(data: list[object]) -> Type:
@@ -263,16 +319,23 @@ def from_data(data: list[object]) -> Type:
             return BOOL
         case ["Void"]:
             return VOID
+        case ["Nothing"]:
+            return NOTHING
         case ["String", int(size)]:
             return String(size)
+        case ["Enum", str(name), int(size), bool(signed), list(constants)]:
+            return Enum(name, size, signed, tuple((n, v) for n, v in constants))
         case ["Pointer", list(pointee), str(space)]:
             return Pointer(from_data(pointee), space)
         case ["Array", list(element), int(count)]:
             return Array(from_data(element), count)
-        case ["Struct", str(name), int(size), list(fields)]:
-            return Struct(name, size, tuple(Field(n, from_data(t), o, d) for n, t, o, d in fields))
+        case ["Struct", str(name), int(size), list(fields), bool(by_name), int(alignment)]:
+            members = tuple(Field(field[0], from_data(field[1]), *field[2:]) for field in fields)
+            return Struct(name, size, members, by_name, alignment)
         case ["Tuple", list(elements)]:
             return Tuple(tuple(from_data(e) for e in elements))
+        case ["Record", list(fields)]:
+            return Record(tuple((name, from_data(t)) for name, t in fields))
         case ["OwnedType", str(owner), str(name), int(size), list(params), bool(aggregation), integer]:
             as_integer = from_data(integer) if isinstance(integer, list) else None
             if as_integer is not None and not isinstance(as_integer, Int):

@@ -58,7 +58,7 @@ class ProgramEmitter:
         self.architecture = compilation.target.architecture
         self.pid_namespace = compilation.target.pid_namespace
         self.functions = compilation.functions
-        self._counts_misses = compilation.counts_misses
+        self._counts_misses = compilation.options.counts_misses
         self.resources = resources
         self.number = number
         #: The call whose function is emitting, for events and failures.

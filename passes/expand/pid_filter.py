@@ -17,7 +17,7 @@ class FilterPid:
     stage: str = "expand"
 
     def run(self, expanded: ExpandedProgram, compilation: Compilation) -> ExpandedProgram:
-        if compilation.pid is None:
+        if compilation.options.pid is None:
             return expanded
         return replace(expanded, probes=tuple(_filtered(probe, compilation) for probe in expanded.probes))
 
@@ -25,4 +25,4 @@ class FilterPid:
 def _filtered(probe: ExpandedProbe, compilation: Compilation) -> ExpandedProbe:
     probe_type = compilation.probe_types.get(probe.point.probe_type)
     assert probe_type is not None, "points come from registered probe types"
-    return replace(probe, pid_filter=compilation.pid) if probe_type.pid_filter == "program" else probe
+    return replace(probe, pid_filter=compilation.options.pid) if probe_type.pid_filter == "program" else probe
