@@ -11,7 +11,7 @@ from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable
 from typing import Any
 
-from .artifacts import CompiledProgram, EventSpec, FailureSite, LineInfo, MapSpec, ProgramSpec, Relocation
+from .artifacts import CompiledProgram, EventSpec, FailureSite, FunctionInfo, LineInfo, MapSpec, ProgramSpec, Relocation
 from .config import Config
 from .probe import ConcretePoint
 from .source import Source
@@ -211,7 +211,10 @@ _CONFIG: Shape = (Config.to_data, _read_config)
 _POINT = _record(ConcretePoint, _TEXT, _TEXT, _mapping(_SETTING))
 _RELOCATION = _record(Relocation, _COUNT, _TEXT, _TEXT)
 _LINE = _record(LineInfo, _COUNT, _COUNT, _COUNT)
-_PROGRAM_SPEC = _record(ProgramSpec, _TEXT, _POINT, _TEXT, _BYTES, _sequence(_RELOCATION), _sequence(_LINE), _COUNT)
+_FUNCTION = _record(FunctionInfo, _COUNT, _COUNT, _TEXT)
+_PROGRAM_SPEC = _record(
+    ProgramSpec, _TEXT, _POINT, _TEXT, _BYTES, _sequence(_RELOCATION), _sequence(_LINE), _sequence(_FUNCTION)
+)
 _MAP = _record(MapSpec, _TEXT, _TEXT, _COUNT, _COUNT, _COUNT, _optional(_TYPE), _optional(_TYPE))
 _EVENT = _record(EventSpec, _NUMBER, _TEXT, _sequence(_TYPE), _mapping((_write_setting, _read_setting)))
 _FAILURE = _record(FailureSite, _COUNT, _COUNT, _TEXT, _TEXT, _COUNT, _COUNT, _COUNT, _COUNT)
@@ -242,6 +245,9 @@ def _check_program(program: CompiledProgram) -> None:
                 raise ValueError("a relocation points nowhere")
         if any(line.index >= slots for line in spec.lines):
             raise ValueError("a source line belongs to no instruction")
+        starts = [function.index for function in spec.functions]
+        if starts != sorted(set(starts)) or starts[:1] not in ([], [0]) or any(start >= slots for start in starts):
+            raise ValueError("a function begins nowhere")
     if len(maps) != len(program.maps) or len({event.id for event in program.events}) != len(program.events):
         raise ValueError("two maps or two events have one name")
     lines = program.source.text.count("\n") + 1

@@ -44,13 +44,16 @@ class Variant:
     """A probe's body checked for points that share one layout of `args`.
 
     `types` has every expression of the body. `bindings` gives each use of a variable its slot (two blocks may each have
-    a `$x` of their own), `variables` the type of each slot.
+    a `$x` of their own), `variables` the type of each slot. `constants` are expressions whose value follows from types
+    (`sizeof`, enum constants, `comptime`; the members of a `typeinfo`); an `if comptime` keeps only the branch that its condition's constant says,
+    and nothing in the other one has a type.
     """
 
     points: tuple[ConcretePoint, ...]
     types: Mapping[ast.Node, Type]
     bindings: Mapping[ast.Variable, str]
     variables: Mapping[str, Type]
+    constants: Mapping[ast.Node, int | bytes | bool | tuple[int | bytes, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +114,20 @@ class LineInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class FunctionInfo:
+    """At instruction `index` a function begins; `type_id` is its type in the BTF, 0 if it has none."""
+
+    index: int
+    type_id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProgramSpec:
-    """One BPF program: 8-byte instructions in the target's byte order, and how to attach it."""
+    """One BPF program: 8-byte instructions in the target's byte order, and how to attach it.
+
+    `functions` are the program's own and behind it those that it calls or hands to the kernel as callbacks.
+    """
 
     name: str
     point: ConcretePoint
@@ -120,7 +135,7 @@ class ProgramSpec:
     instructions: bytes
     relocations: tuple[Relocation, ...] = ()
     lines: tuple[LineInfo, ...] = ()
-    function_type_id: int = 0
+    functions: tuple[FunctionInfo, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -467,3 +467,8 @@ def walk(node: Node) -> Iterator[Node]:
         current = pending.pop()
         yield current
         pending.extend(reversed(list(children(current))))
+
+
+def shown(name: str) -> str:
+    """A variable's name as the script wrote it; in a macro's expansion variables get a suffix behind a `#`."""
+    return name.partition("#")[0] or name

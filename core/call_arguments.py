@@ -5,23 +5,27 @@ The half that `core.function.CallSite` and `EmitSite` have in common; it needs t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from . import ast
 
 
 class CallArguments:
-    """The written arguments of one call."""
+    """The written arguments of one call. `constants` are expressions that types have turned into literals."""
 
-    def __init__(self, arguments: Sequence[ast.Expression]) -> None:
+    def __init__(
+        self, arguments: Sequence[ast.Expression], constants: Mapping[ast.Node, object]
+    ) -> None:
         self._arguments = arguments
+        self._constants = constants
 
     def literal(self, index: int) -> int | bytes | bool | None:
         """The value of a literal argument, else None."""
         argument = self._argument(index)
         if isinstance(argument, ast.IntegerLiteral | ast.StringLiteral | ast.BooleanLiteral):
             return argument.value
-        return None
+        known = None if argument is None else self._constants.get(argument)
+        return known if isinstance(known, int | bytes) else None
 
     def map_name(self, index: int) -> str | None:
         """The name of an argument that is a map written without keys, else None."""

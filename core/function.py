@@ -17,6 +17,7 @@ from .types import VOID, Int, OwnedType, Type
 
 if TYPE_CHECKING:
     from .artifacts import EventSpec
+    from .c_types import CTypes
     from .config import Config
     from .emitter import Emitter, Value
     from .output import Output, Rendering
@@ -34,6 +35,8 @@ class CallSite(Protocol):
     probe_type: ProbeType
     point: ConcretePoint
     points: Sequence[ConcretePoint]
+    c_types: CTypes
+    allows_unsafe: bool
 
     def literal(self, index: int) -> int | bytes | bool | None:
         """The value of a literal argument, else None."""
@@ -114,6 +117,12 @@ class Function:
     callable: ClassVar[bool] = True
     #: False where a statement that throws the result away is ordinary and not worth a warning.
     warns_when_discarded: ClassVar[bool] = True
+    #: True when it reads the probe's context, which the body of a `for` does not see.
+    uses_context: ClassVar[bool] = False
+    #: The types that this function owns and that a script can name.
+    named_types: ClassVar[Mapping[str, OwnedType]] = {}
+    #: True when an integer can be cast to the function's type.
+    cast_from_integer: ClassVar[bool] = False
     signature: ClassVar[Signature] = Signature()
 
     def type_of(self, call: CallSite) -> Type:

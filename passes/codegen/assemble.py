@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from ...core.artifacts import CompiledProgram, ExpandedProbe, LineInfo, ProgramSpec, Relocation
+from collections.abc import Mapping
+
+from ...core.artifacts import CompiledProgram, ExpandedProbe, FunctionInfo, LineInfo, ProgramSpec, Relocation
 from ...core.compilation import Compilation
 from ...core.frozen import dataclass
-from .machine import target_machine
+from .link import link
+from .machine import STACK_LIMIT, target_machine
 from .module import IrModule
-from .object_file import ObjectProgram, read_object
+from .object_file import ObjectFunction, read_object
 
 _KINDS = {"map": "map", "value": "map_value"}
 
@@ -26,10 +29,8 @@ class Assemble:
 
         data = target_machine().emit_object(llvm.parse_assembly(module.optimized))
         objects, btf = read_object(data, SECTION)
-        by_name = {program.name: program for program in objects}
-        programs = tuple(
-            _program(probe, by_name[probe.program_name], module, compilation) for probe in module.expanded.probes
-        )
+        functions = {function.name: function for function in objects}
+        programs = tuple(_program(probe, functions, module, compilation) for probe in module.expanded.probes)
         return CompiledProgram(
             source=module.expanded.typed.program.source,
             architecture=compilation.target.architecture,
@@ -45,10 +46,15 @@ class Assemble:
 
 
 def _program(
-    probe: ExpandedProbe, built: ObjectProgram, module: IrModule, compilation: Compilation
+    probe: ExpandedProbe, functions: Mapping[str, ObjectFunction], module: IrModule, compilation: Compilation
 ) -> ProgramSpec:
     probe_type = compilation.probe_types.get(probe.point.probe_type)
     assert probe_type is not None, "points come from registered probe types"
+    built = link(probe.program_name, functions)
+    if built.stack > STACK_LIMIT:
+        message = f"The probe {probe.point.name} needs {built.stack} bytes of stack, and the kernel gives {STACK_LIMIT}."
+        hint = "A smaller on_stack_limit, shorter expressions or fewer loops inside each other may help."
+        compilation.diagnostics.error(message, probe.node.attach_points[0].span, hints=(hint,))
     relocations = []
     for index, symbol in built.relocations:
         kind, _, number = symbol.partition(".")
@@ -60,5 +66,5 @@ def _program(
         instructions=built.instructions,
         relocations=tuple(relocations),
         lines=tuple(LineInfo(*line) for line in built.lines),
-        function_type_id=built.type_id,
+        functions=tuple(FunctionInfo(*function) for function in built.functions),
     )

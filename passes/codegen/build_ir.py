@@ -31,7 +31,7 @@ class BuildIr:
         for number, probe in enumerate(expanded.probes):
             resources.use_probe_type(probe.point.probe_type)
             emitter = EventEmitter(module, probe, number, resources, debug, compilation)
-            BodyLowering(emitter, probe, expanded.typed.maps, compilation).lower()
+            BodyLowering(emitter, probe, expanded.typed.maps, expanded.typed.c_types, compilation).lower()
         return IrModule(
             expanded,
             str(module),

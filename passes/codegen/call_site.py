@@ -20,7 +20,7 @@ class EmittedCall(CallArguments):
     """One call; evaluating an argument emits its code at the current place."""
 
     def __init__(self, lowering: BodyLowering, node: ast.Call | ast.Identifier, type_: Type) -> None:
-        super().__init__(node.arguments if isinstance(node, ast.Call) else ())
+        super().__init__(node.arguments if isinstance(node, ast.Call) else (), lowering.constants)
         self.name = node.name
         self.type = type_
         self.config = lowering.compilation.config

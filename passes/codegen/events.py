@@ -14,7 +14,8 @@ from ...core.emitter import Value
 from ...core.function import Action
 from ...core.records import RecordLayout, is_long_string, record_layout
 from ...core.types import INT64, UINT32, UINT64, String, Type, align_of, size_of
-from .emitter import Constant, ProgramEmitter
+from .emitter import ProgramEmitter
+from .values import Constant
 
 #: bpf-helpers(7), bpf_ringbuf_submit: the reader polls on a short timer, so most events need not wake it.
 NO_WAKEUP, FORCE_WAKEUP = 1, 2

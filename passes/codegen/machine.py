@@ -10,6 +10,8 @@ from functools import cache
 from typing import Any
 
 CPU = "v3"
+#: MAX_BPF_STACK of include/linux/filter.h: bytes for all functions of a program together.
+STACK_LIMIT = 512
 
 
 @cache
@@ -19,4 +21,6 @@ def target_machine() -> Any:
 
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
+    # LLVM ends the process when a function needs more stack than it believes there is; we look ourselves, and report.
+    llvm.set_option("pybpftrace", "-bpf-stack-size=32000")
     return llvm.Target.from_triple("bpfel").create_target_machine(cpu=CPU, opt=2)

@@ -16,17 +16,16 @@ from ...core.emitter import Value
 from ...core.function import Aggregation
 from ...core.types import (
     INT64,
-    Bool,
-    Int,
-    Pointer,
+    OwnedType,
     String,
     Tuple,
     Type,
-    align_of,
     round_up,
     size_of,
     tuple_layout,
 )
+
+from .convert import alignment_at, is_scalar, store
 
 if TYPE_CHECKING:
     from .call_site import EmittedCall
@@ -62,7 +61,7 @@ class MapAccess:
         if size != sum(size_of(element) for element in type_.elements):
             emitter.zero(place, size)
         for element, at, node in zip(type_.elements, offsets, keys, strict=True):
-            self._store_key(element, emitter.offset(place, at), node, _alignment(at, element))
+            self._store_key(element, emitter.offset(place, at), node, alignment_at(at))
         return place
 
     def _store_key(self, type_: Type, place: Value, node: ast.Expression, align: int) -> None:
@@ -72,16 +71,19 @@ class MapAccess:
             emitter.zero(place, type_.size, align)
         with emitter.wanted((place, size_of(type_))):
             value = self._lowering.expression(node)
-        emitter.store_as(type_, place, value, align)
+        store(self._lowering, type_, place, value, align)
 
     def read(self, node: ast.Map) -> Value:
         """The map's value; zero or empty when the key is not there."""
         emitter, type_ = self._emitter, self.value_type(node)
+        if isinstance(type_, OwnedType) and type_.aggregation:
+            key = self.key(node.name, node.keys) if node.keys else emitter.first_key()
+            return self._aggregated(node, type_, key)
         if not node.keys:
             return self._own_copy(emitter.map_value(node.name), type_)
         slot = self._lookup(node)
         emitter.count_missing_key(node, slot)
-        if isinstance(type_, Int | Bool | Pointer):
+        if is_scalar(type_):
             found = emitter.choose(slot, lambda: emitter.load(slot, type_), lambda: emitter.constant(0, type_))
             return Value(found.handle, type_)
         place = emitter.memory(type_)
@@ -89,8 +91,33 @@ class MapAccess:
         emitter.branch(slot, lambda: emitter.copy(place, slot, size), lambda: emitter.zero(place, size))
         return Value(place.handle, type_)
 
+    def _aggregated(self, node: ast.Map, type_: OwnedType, key: Value) -> Value:
+        """The number that all CPUs' parts come to."""
+        function = self._lowering.function(type_.owner)
+        assert isinstance(function, Aggregation) and type_.integer is not None
+        emitter = self._emitter
+
+        def part(cpu: Value) -> Value:
+            slot = emitter.lookup_percpu(node.name, key, cpu)
+            emitter.count_missing_key(node, slot)
+            return slot
+
+        number = function.emit_read(emitter, type_, part)
+        return Value(number.handle, type_.integer)
+
+    def entry_value(self, node: ast.Map, key: Value, slot: Value) -> Value:
+        """The value of an entry that a loop is at, whose key and value lie at these addresses."""
+        type_ = self.value_type(node)
+        if isinstance(type_, OwnedType) and type_.aggregation:
+            return self._aggregated(node, type_, key)
+        return self._emitter.load(slot, type_)
+
+    def address(self, name: str) -> Value:
+        """The address of a scalar map's value, or of a keyed map itself."""
+        return self._emitter.map_value(name) if self._maps[name].key is None else self._emitter.map(name)
+
     def _own_copy(self, slot: Value, type_: Type) -> Value:
-        if isinstance(type_, Int | Bool | Pointer):
+        if is_scalar(type_):
             return self._emitter.load(slot, type_)
         place = self._emitter.memory(type_)
         self._emitter.copy(place, slot, size_of(type_))
@@ -111,13 +138,13 @@ class MapAccess:
         if not node.keys:
             value = change(old)
             slot = emitter.map_value(node.name)
-            emitter.store_as(type_, slot, value)
+            store(self._lowering, type_, slot, value)
             self._mark_assigned(slot, type_)
             return
         place = emitter.reserve(round_up(size_of(type_), 8))
         if size_of(type_) % 8:
             emitter.zero(place, round_up(size_of(type_), 8))
-        emitter.store_as(type_, place, change(old))
+        store(self._lowering, type_, place, change(old))
         self._update(node, self.key(node.name, node.keys), place, BPF_ANY)
 
     def add(self, node: ast.Map, amount: Value) -> Value:
@@ -170,12 +197,3 @@ class MapAccess:
     def _mark_assigned(self, slot: Value, type_: Type) -> None:
         self._emitter.store(slot, self._emitter.constant(1), round_up(size_of(type_), 8))
 
-
-def _alignment(offset: int, type_: Type) -> int:
-    """What is known of the alignment of a member at `offset` of memory that is aligned to 8 bytes."""
-    if isinstance(type_, Int | Bool | Pointer):
-        return align_of(type_)
-    align = 8
-    while offset % align:
-        align //= 2
-    return align

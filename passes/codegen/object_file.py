@@ -1,4 +1,4 @@
-"""Reads the relocatable ELF object that LLVM's BPF back end writes: programs, relocations, line table, BTF.
+"""Reads the relocatable ELF object that LLVM's BPF back end writes: functions, relocations, line table, BTF.
 
 The input comes from LLVM in this process, so this reads exactly what LLVM writes; layouts are those of elf(5) and of
 the kernel's Documentation/bpf/btf.rst (.BTF.ext).
@@ -7,10 +7,12 @@ the kernel's Documentation/bpf/btf.rst (.BTF.ext).
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 
+from ...core.bytecode import BPF_PSEUDO_CALL, CALL, INSTRUCTION_SIZE, JMP, decode
 from ...core.frozen import dataclass
 
-R_BPF_64_64 = 1
+R_BPF_64_64, R_BPF_64_32 = 1, 10
 _HEADER = struct.Struct("<16xHHIQQQIHHHHHH")
 _SECTION = struct.Struct("<IIQQQQIIQQ")
 _SYMBOL = struct.Struct("<IBBHQQ")
@@ -20,21 +22,24 @@ _STT_FUNC = 2
 
 
 @dataclass(frozen=True, slots=True)
-class ObjectProgram:
-    """One function: its instructions, and (instruction index, symbol) of every load that has to be relocated.
+class ObjectFunction:
+    """One function as it stands in the object.
 
-    `lines` are (instruction index, line, column); `type_id` is the function's type in the object's BTF, 0 if none.
+    Instruction indexes count from its start: `relocations` are (index, symbol) of loads of maps, `references` are
+    (index, function) of loads of a function's address and of calls, `lines` are (index, line, column). `type_id` is its
+    type in the object's BTF, 0 if none.
     """
 
     name: str
     instructions: bytes
     relocations: tuple[tuple[int, str], ...]
+    references: tuple[tuple[int, str], ...]
     lines: tuple[tuple[int, int, int], ...]
     type_id: int
 
 
-def read_object(data: bytes, section_name: str) -> tuple[list[ObjectProgram], bytes]:
-    """The programs of one section in the order of their addresses, and the .BTF blob."""
+def read_object(data: bytes, section_name: str) -> tuple[list[ObjectFunction], bytes]:
+    """The functions of one section in the order of their addresses, and the .BTF blob."""
     _, _, _, _, _, section_offset, _, _, _, _, section_size, section_count, names_index = _HEADER.unpack_from(data)
     sections = [_SECTION.unpack_from(data, section_offset + i * section_size) for i in range(section_count)]
     names = _contents(data, sections[names_index])
@@ -45,34 +50,63 @@ def read_object(data: bytes, section_name: str) -> tuple[list[ObjectProgram], by
     symbol_section = sections[by_name[".symtab"]]
     strings = _contents(data, sections[symbol_section[6]])
     symbols = list(_SYMBOL.iter_unpack(_contents(data, symbol_section)))
-    relocations = []
+    functions = {
+        value: (_text(strings, name_at), value + size)
+        for name_at, info, _, section, value, size in symbols
+        if section == code_index and info & 0xF == _STT_FUNC
+    }
+    maps: list[tuple[int, str]] = []
+    references = dict(_resolved_calls(code, functions))
     if ".rel" + section_name in by_name:
         for offset, info in _RELOCATION.iter_unpack(_contents(data, sections[by_name[".rel" + section_name]])):
-            assert info & 0xFFFFFFFF == R_BPF_64_64, "programs refer to maps only"
-            relocations.append((offset, _text(strings, symbols[info >> 32][0])))
+            name_at, _, _, section, value, _ = symbols[info >> 32]
+            if section == code_index:
+                references[offset] = functions[value + _addend(code, offset, info & 0xFFFFFFFF)][0]
+            else:
+                assert info & 0xFFFFFFFF == R_BPF_64_64, "what is not a function is a map"
+                maps.append((offset, _text(strings, name_at)))
 
     btf = _contents(data, sections[by_name[".BTF"]]) if ".BTF" in by_name else b""
-    functions: dict[int, int] = {}
+    types: dict[int, int] = {}
     lines: list[tuple[int, int, int]] = []
     if ".BTF.ext" in by_name:
-        functions, lines = _read_ext(_contents(data, sections[by_name[".BTF.ext"]]), btf, section_name)
-    programs = []
-    for name_at, info, _, section, value, size in symbols:
-        if section == code_index and info & 0xF == _STT_FUNC:
-            end = value + size
-            programs.append(
-                (
-                    value,
-                    ObjectProgram(
-                        _text(strings, name_at),
-                        code[value:end],
-                        tuple(((at - value) // 8, symbol) for at, symbol in relocations if value <= at < end),
-                        tuple(((at - value) // 8, line, column) for at, line, column in lines if value <= at < end),
-                        functions.get(value, 0),
-                    ),
-                )
-            )
-    return [program for _, program in sorted(programs, key=lambda item: item[0])], btf
+        types, lines = _read_ext(_contents(data, sections[by_name[".BTF.ext"]]), btf, section_name)
+    return [
+        ObjectFunction(
+            name,
+            code[start:end],
+            tuple(((at - start) // 8, symbol) for at, symbol in maps if start <= at < end),
+            tuple(((at - start) // 8, function) for at, function in sorted(references.items()) if start <= at < end),
+            tuple(((at - start) // 8, line, column) for at, line, column in lines if start <= at < end),
+            types.get(start, 0),
+        )
+        for start, (name, end) in sorted(functions.items())
+    ], btf
+
+
+def _addend(code: bytes, offset: int, kind: int) -> int:
+    """What a relocated instruction adds to its symbol, in bytes (Documentation/bpf/llvm_reloc.rst).
+
+    A static function's symbol is its section: a load has the bytes from there in `imm`, a call the slots minus one.
+    """
+    (imm,) = struct.unpack_from("<i", code, offset + 4)
+    if kind == R_BPF_64_32:
+        return (int(imm) + 1) * INSTRUCTION_SIZE
+    assert kind == R_BPF_64_64, "code refers to functions by loads and calls"
+    return int(imm)
+
+
+def _resolved_calls(code: bytes, functions: dict[int, tuple[str, int]]) -> Iterator[tuple[int, str]]:
+    """(offset, function) of calls within the section that the assembler has settled itself.
+
+    Calls that are relocated are told twice; the relocation is right.
+    """
+    slots = decode(code)
+    for index, slot in enumerate(slots):
+        if slot.opcode == JMP | CALL and slot.src == BPF_PSEUDO_CALL:
+            target = functions.get((index + slot.imm + 1) * INSTRUCTION_SIZE)
+            if target is not None:
+                yield index * INSTRUCTION_SIZE, target[0]
 
 
 def _read_ext(data: bytes, btf: bytes, section_name: str) -> tuple[dict[int, int], list[tuple[int, int, int]]]:

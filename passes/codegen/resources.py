@@ -30,6 +30,8 @@ from ...core.types import OwnedType, Tuple, Type, round_up, size_of
 FAILURE_SLOT_SIZE = 16
 #: A program that another task can interleave on the same CPU claims one of this many scratch areas.
 PREEMPTIBLE_SLOTS = 4
+#: PCPU_MIN_UNIT_SIZE of include/linux/percpu.h: the largest value of a per-CPU array.
+SCRATCH_LIMIT = 32 << 10
 
 
 class Resources:

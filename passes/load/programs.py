@@ -63,13 +63,13 @@ def _load_btf(blob: bytes) -> int:
 def _load(
     program: ProgramSpec, compiled: CompiledProgram, maps: Mapping[str, int], btf: int, options: RunOptions
 ) -> int:
-    described = bool(btf and program.function_type_id)
+    described = bool(btf and program.functions and all(function.type_id for function in program.functions))
     image = bpf.ProgramImage(
         bpf.ProgramType[program.program_type.upper()],
         with_maps(program, maps),
         name=program.name,
         btf_fd=btf if described else 0,
-        func_info=struct.pack("=II", 0, program.function_type_id) if described else b"",
+        func_info=_function_info(program) if described else b"",
     )
     log_size = compiled.config.log_size
     try:
@@ -104,6 +104,14 @@ def _load(
         code = error.errno or 0
         head = f"Error loading BPF program for {program.point.name}. Error code: {-code} ({error.strerror})."
         raise load_error(head, str(error)) from error
+
+
+def _function_info(program: ProgramSpec) -> bytes:
+    """struct bpf_func_info of each function: the kernel wants all of them in order or none, and a callback's type.
+
+    u32 instruction index, u32 BTF type id.
+    """
+    return b"".join(struct.pack("=II", function.index, function.type_id) for function in program.functions)
 
 
 def with_maps(program: ProgramSpec, maps: Mapping[str, int]) -> bytes:

@@ -13,6 +13,7 @@ from ...core.compilation import Compilation
 from ...core.frozen import dataclass
 
 _PIECE = re.compile(r'"((?:\\.|[^"\\])*)"|(:)|([^":]+)', re.DOTALL)
+_NAMED = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)=(?!:|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,13 @@ class SplitAttachPoints:
 
 
 def _split_probe(probe: ast.Probe) -> ast.Probe:
-    points = tuple(replace(point, parts=split(point.text)) for point in probe.attach_points)
-    return replace(probe, attach_points=points)
+    return replace(probe, attach_points=tuple(_split_point(point) for point in probe.attach_points))
+
+
+def _split_point(point: ast.AttachPoint) -> ast.AttachPoint:
+    named = _NAMED.match(point.text)
+    name, text = (named["name"], point.text[named.end() :]) if named else ("", point.text)
+    return ast.AttachPoint(point.span, text, split(text), name)
 
 
 def split(text: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Finds a script's brackets without parsing it: how deep they nest, and where each probe begins and ends.
+"""Finds a script's brackets without parsing it: how deep they nest, and where each item begins and ends.
 
 Used before the parser, to refuse what is nested too deep, and behind it, to go on after an error. It knows what can
 hide a bracket (strings, comments, attach points) and no more of the language.
@@ -10,13 +10,14 @@ import re
 from collections.abc import Iterator
 
 _OPENING, _CLOSING = ("(", "[", "{"), (")", "]", "}")
-_BETWEEN_PROBES = (";", " ", "\t", "\r", "\n")
+_BETWEEN_ITEMS = (";", " ", "\t", "\r", "\n")
 _BRACKET = re.compile(r"[()\[\]{}]")
 _SKIPPED = r'"(?:\\.|[^"\\\n])*(?P<closed>")?|//[^\n]*|/\*(?:[^*]|\*(?!/))*(?:\*/)?'
 _IN_BODY = re.compile(rf"{_SKIPPED}|{_BRACKET.pattern}")
 #: Outside of bodies `//` and `/*` can be part of a path.
 _PATH = r'[^ \t\r\n(){}\[\],/":]+(?::(?:[^ \t\r\n{,"]|"(?:\\.|[^"\\\n])*")*)?'
-_BETWEEN_BODIES = re.compile(rf"{_PATH}|{_IN_BODY.pattern}")
+_C_LINE = r"#(?:\\\r?\n|[^\n])*"
+_BETWEEN_BODIES = re.compile(rf"{_C_LINE}|{_PATH}|{_IN_BODY.pattern}")
 
 
 def too_deep(text: str, limit: int) -> int | None:
@@ -32,10 +33,10 @@ def too_deep(text: str, limit: int) -> int | None:
     return None
 
 
-def probes(text: str) -> Iterator[tuple[int, int]]:
-    """(begin, end) of each probe, with all that stands before it; last, what follows the last one, if not blank.
+def items(text: str) -> Iterator[tuple[int, int]]:
+    """(begin, end) of each probe or other item with braces, with all that stands before it; last, what follows the last one, if not blank.
 
-    A `;` behind a probe belongs to none.
+    A `;` behind an item belongs to none.
     """
     begin = depth = 0
     for bracket, at in _brackets(text):
@@ -46,7 +47,7 @@ def probes(text: str) -> Iterator[tuple[int, int]]:
             if depth <= 0:
                 yield begin, at + 1
                 begin, depth = at + 1, 0
-                while text[begin : begin + 1] in _BETWEEN_PROBES:
+                while text[begin : begin + 1] in _BETWEEN_ITEMS:
                     begin += 1
     if text[begin:].strip():
         yield begin, len(text)

@@ -25,13 +25,19 @@ _WORDS = {
     "COLON": "':'",
     "SEMICOLON": "';'",
     "NAME": "a name",
+    "VARIABLE": "a variable",
+    "MAP": "a map",
+    "NUMBER": "a number",
+    "STRING": "a string",
+    "LPAR": "'('",
+    "EQUAL": "'='",
     "ELSE": "'else'",
 }
 #: What can begin an expression, and what else can begin a statement.
 _EXPRESSION = frozenset(
-    ("VARIABLE", "MAP", "NUMBER", "STRING", "TRUE", "FALSE", "WORD", "LPAR", "MINUS", "NOT", "INCREMENT")
+    ("VARIABLE", "MAP", "NUMBER", "STRING", "TRUE", "FALSE", "NAME", "LPAR", "LBRACE", "MINUS", "NOT", "INCREMENT", "IF")
 )
-_STATEMENT = _EXPRESSION | {"IF", "RETURN", "LBRACE"}
+_STATEMENT = _EXPRESSION | {"IF_STATEMENT", "RETURN", "BLOCK"}
 
 #: What is shown as the unexpected token: a word, a string, an operator, or one character, of UTF-8 if it is that.
 _TOKEN = re.compile(

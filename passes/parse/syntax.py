@@ -1,19 +1,19 @@
 """Parses a script with the grammar beside this file.
 
-When the script does not parse as a whole, its probes are parsed one by one, so that one run reports a syntax error of
-each. What the attach points mean is not read here.
+When the script does not parse as a whole, its items are parsed one by one, so that one run reports a syntax error of
+each probe. What the attach points mean is not read here.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...core import ast
 from ...core.compilation import Compilation
 from ...core.diagnostics import Diagnostics
 from ...core.frozen import dataclass
 from ...core.source import Source, Span
-from .brackets import probes, too_deep
+from .brackets import items, too_deep
 
 if TYPE_CHECKING:
     from lark import Lark
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Levels of brackets, and of the tree. The passes behind this one walk the tree recursively.
 MAXIMUM_DEPTH = 200
+#: Operators in a row (`a || b || c`), and branches (`else if`): they make the tree deep, and count as one level.
+MAXIMUM_CHAIN = 2000
 #: `a ?: b` has `a` twice in the tree, so nested ones double it at every level.
 MAXIMUM_COPIES = 16
 #: Probes whose syntax errors are reported. What has more is not a script but, say, a program.
@@ -36,48 +38,68 @@ class ParseSyntax:
     stage: str = "parse"
 
     def run(self, source: Source, compilation: Compilation) -> ast.Program:
-        from lark.exceptions import UnexpectedInput
+        return parse_file(source, 0, compilation.diagnostics)
 
-        from .tables import parser
-        from .tree import TreeBuilder
 
-        diagnostics = compilation.diagnostics
-        nothing = ast.Program(Span(0, len(source.text)), source, ())
-        bracket = too_deep(source.text, MAXIMUM_DEPTH)
-        if bracket is not None:
-            diagnostics.error("syntax: nesting too deep", Span(bracket, bracket + 1))
-            return nothing
-        builder = TreeBuilder(source, diagnostics)
-        tables = parser(builder)
-        try:
-            program: ast.Program = tables.parse(source.text)  # type: ignore[assignment]  # the builder's, not lark's tree
-        except UnexpectedInput as error:
-            _report(error, tables, builder, source, diagnostics)
-            return nothing
-        node = _too_deep(program)
-        if node is not None:
-            diagnostics.error("syntax: nesting too deep", node.span)
-            return nothing
+def parse_file(source: Source, offset: int, diagnostics: Diagnostics) -> ast.Program:
+    """The tree of the text from `offset` to the end of the source; without items after an error."""
+    program = _parse("start", source.text[offset:], source, offset, diagnostics)
+    if isinstance(program, ast.Program):
         return program
+    return ast.Program(Span(offset, len(source.text)), source, (), (), (), (), (), (), ())
 
 
-def _report(error: Exception, tables: Lark, builder: TreeBuilder, source: Source, diagnostics: Diagnostics) -> None:
-    """Records the first syntax error of every probe, or `error` when each parses by itself."""
+def parse_expression(text: str, source: Source, offset: int, diagnostics: Diagnostics) -> ast.Expression | None:
+    """The tree of one expression, which stands at `offset` in the source; nothing after an error."""
+    expression: ast.Expression | None = _parse("lone_expression", text, source, offset, diagnostics)
+    return expression
+
+
+def _parse(start: str, text: str, source: Source, offset: int, diagnostics: Diagnostics) -> Any:
+    """What the rule `start` makes of the text, or nothing after an error."""
+    from lark.exceptions import UnexpectedInput
+
+    from .tables import parser
+    from .tree import TreeBuilder
+
+    bracket = too_deep(text, MAXIMUM_DEPTH)
+    if bracket is not None:
+        diagnostics.error("syntax: nesting too deep", Span(offset + bracket, offset + bracket + 1))
+        return None
+    builder = TreeBuilder(source, diagnostics)
+    builder.offset = offset
+    tables = parser(builder)
+    try:
+        tree: Any = tables.parse(text, start)  # the builder's, not lark's tree
+    except UnexpectedInput as error:
+        if start != "start" or not _report_items(text, offset, tables, builder, source, diagnostics):
+            builder.offset = offset
+            _record(error, builder, source, diagnostics)
+        return None
+    node = _too_deep(tree)
+    if node is not None:
+        diagnostics.error("syntax: nesting too deep", node.span)
+        return None
+    return tree
+
+
+def _report_items(
+    text: str, offset: int, tables: Lark, builder: TreeBuilder, source: Source, diagnostics: Diagnostics
+) -> int:
+    """Records the first syntax error of every item, and says how many there are."""
     from lark.exceptions import UnexpectedInput
 
     found = 0
-    for begin, end in probes(source.text):
-        builder.offset = begin
+    for begin, end in items(text):
+        builder.offset = offset + begin
         try:
-            tables.parse(source.text[begin:end])
-        except UnexpectedInput as inner:
-            _record(inner, builder, source, diagnostics)
+            tables.parse(text[begin:end], "start")
+        except UnexpectedInput as error:
+            _record(error, builder, source, diagnostics)
             found += 1
             if found == MAXIMUM_ERRORS:
                 break
-    if not found:
-        builder.offset = 0
-        _record(error, builder, source, diagnostics)
+    return found
 
 
 def _record(error: Exception, builder: TreeBuilder, source: Source, diagnostics: Diagnostics) -> None:
@@ -87,15 +109,22 @@ def _record(error: Exception, builder: TreeBuilder, source: Source, diagnostics:
     diagnostics.error(f"syntax: {message}", span)
 
 
-def _too_deep(program: ast.Program) -> ast.Node | None:
-    """The first node below `MAXIMUM_DEPTH`, or that would be there more than `MAXIMUM_COPIES` times."""
-    pending: list[tuple[ast.Node, int, int]] = [(program, 0, 1)]
+def _too_deep(tree: ast.Node) -> ast.Node | None:
+    """The first node below `MAXIMUM_DEPTH`, behind `MAXIMUM_CHAIN`, or that would be there more than `MAXIMUM_COPIES`
+    times."""
+    pending: list[tuple[ast.Node, int, int, int]] = [(tree, 0, 0, 1)]
     while pending:
-        node, depth, copies = pending.pop()
-        if depth > MAXIMUM_DEPTH or copies > MAXIMUM_COPIES:
+        node, depth, chain, copies = pending.pop()
+        if depth > MAXIMUM_DEPTH or chain > MAXIMUM_CHAIN or copies > MAXIMUM_COPIES:
             return node
-        if isinstance(node, ast.Ternary) and node.then is node.condition:
-            pending += [(node.condition, depth + 1, copies * 2), (node.otherwise, depth + 1, copies)]
-        else:
-            pending.extend((child, depth + 1, copies) for child in ast.children(node))
+        match node:
+            case ast.Ternary(_, condition, then, otherwise) if then is condition:
+                pending += [(condition, depth + 1, 0, copies * 2), (otherwise, depth + 1, 0, copies)]
+            case ast.Binary(_, _, ast.Binary() as left, right):
+                pending += [(left, depth, chain + 1, copies), (right, depth + 1, 0, copies)]
+            case ast.If(_, condition, then, ast.Block(_, (), ast.If() as following)):
+                pending += [(condition, depth + 1, 0, copies), (then, depth + 1, 0, copies)]
+                pending.append((following, depth, chain + 1, copies))
+            case _:
+                pending.extend((child, depth + 1, 0, copies) for child in ast.children(node))
     return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from contextlib import suppress
 from typing import Any
@@ -20,6 +21,8 @@ from ...core.target.cache_directory import cache_directory, read_private_file, w
 #: The file's name in the cache directory: 32 hexadecimal digits, then what `Lark.save` wrote.
 FILE = "grammar"
 _DIGEST_LENGTH = 32
+#: The rules that a text can be parsed by: a script, or an expression by itself.
+STARTS = ["start", "lone_expression"]
 
 
 def parser(builder: Any = None) -> lark.Lark:
@@ -39,7 +42,15 @@ def _tables(grammar: str) -> bytes:
     if kept is not None and kept[:_DIGEST_LENGTH] == _seal(made_by, kept[_DIGEST_LENGTH:]):
         return kept[_DIGEST_LENGTH:]
     made = io.BytesIO()
-    lark.Lark(grammar, parser="lalr", lexer="contextual", keep_all_tokens=True, maybe_placeholders=False).save(made)
+    lark.Lark(
+        grammar,
+        parser="lalr",
+        lexer="contextual",
+        start=STARTS,
+        keep_all_tokens=True,
+        maybe_placeholders=False,
+        g_regex_flags=re.ASCII,
+    ).save(made)
     tables = made.getvalue()
     if path:
         with suppress(OSError):  # a cache is a convenience: without one everything works, only later

@@ -1,4 +1,5 @@
-"""Checks what can be said of names and calls before any type is known: that they exist, how many arguments they take.
+"""Checks what can be said of names and calls before any type is known: that they exist, how many arguments they take,
+and that they stand where they may.
 
 Everything that depends on types is asked of the functions themselves during inference.
 """
@@ -6,11 +7,17 @@ Everything that depends on types is asked of the functions themselves during inf
 from __future__ import annotations
 
 from ...core import ast
+from ...core.c_types import CTypes
 from ...core.compilation import Compilation
 from ...core.diagnostics import did_you_mean
 from ...core.frozen import dataclass
-from ...core.function import Aggregation, Signature
+from ...core.function import Aggregation, Function, Signature
 from .matched import MatchedProgram
+from .type_names import LANGUAGE_WORDS
+
+#: What `sizeof` and its like are called where an assignment inside of one is refused.
+_UNEVALUATED = {ast.SizeOf: "sizeof", ast.OffsetOf: "offsetof", ast.TypeInfo: "typeof or typeinfo",
+                ast.TypeOf: "typeof or typeinfo"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,44 +28,95 @@ class CheckCalls:
     stage: str = "typecheck"
 
     def run(self, matched: MatchedProgram, compilation: Compilation) -> MatchedProgram:
-        for probe in matched.program.probes:
-            _check(probe, compilation)
+        for body in (*matched.program.probes, *matched.program.functions):
+            _BodyCheck(matched.c_types, compilation).check(body)
         return matched
 
 
-def _check(probe: ast.Probe, compilation: Compilation) -> None:
-    words: set[ast.Node] = set()
-    assigned = {
-        node.value
-        for node in ast.walk(probe)
-        if isinstance(node, ast.Assignment) and isinstance(node.target, ast.Map) and node.operator is None
-    }
-    for node in ast.walk(probe):
+class _BodyCheck:
+    """One probe or function. `words` are nodes that are no expressions: stack modes and the like, types."""
+
+    def __init__(self, c_types: CTypes, compilation: Compilation) -> None:
+        self._c_types = c_types
+        self._functions = compilation.functions
+        self._diagnostics = compilation.diagnostics
+        self._words: set[ast.Node] = set()
+        self._assigned: set[ast.Node] = set()
+
+    def check(self, body: ast.Node) -> None:
+        """Walks with a stack of its own: (node, whether it stands in the body of a for loop)."""
+        pending: list[tuple[ast.Node, bool]] = [(body, False)]
+        while pending:
+            node, in_for = pending.pop()
+            self._check(node, in_for)
+            for child in reversed(list(ast.children(node))):
+                pending.append((child, in_for or (isinstance(node, ast.For) and child is node.body)))
+
+    def _check(self, node: ast.Node, in_for: bool) -> None:
         match node:
             case ast.Call(name=name, arguments=arguments):
-                function = compilation.functions.get(name)
-                if function is None or not function.callable:
-                    hints = did_you_mean(name, compilation.functions.names())
-                    compilation.diagnostics.error(f"Unknown function: '{name}'", node.span, hints=hints)
-                    continue
-                words |= {arguments[i] for i in function.signature.words if i < len(arguments)}
-                wrong = count_error(name, function.signature, len(arguments))
-                if wrong:
-                    compilation.diagnostics.error(wrong, node.span)
-                if isinstance(function, Aggregation) and node not in assigned:
-                    compilation.diagnostics.error(f"{name}() must be assigned directly to a map", node.span)
-            case ast.Identifier(name=name) if node not in words:
-                function = compilation.functions.get(name)
-                if function is None or not function.bare:
-                    bare = [n for n in compilation.functions.names() if _is_bare(n, compilation)]
-                    compilation.diagnostics.error(
-                        f"Unknown identifier: '{name}'", node.span, hints=did_you_mean(name, bare)
-                    )
+                self._check_call(node, name, arguments, in_for)
+            case ast.Identifier(name=name) if node not in self._words:
+                self._check_name(node, name, in_for)
+            case ast.Assignment(target=ast.Map(), operator=None, value=value):
+                while isinstance(value, ast.Block) and value.value is not None:
+                    value = value.value
+                self._assigned.add(value)
+            case ast.SizeOf(operand=operand) | ast.OffsetOf(operand=operand) | ast.TypeInfo(operand=operand) | (
+                ast.TypeOf(operand=operand)
+            ):
+                self._check_unevaluated(node, operand)
 
+    def _check_unevaluated(self, node: ast.Node, operand: ast.Node) -> None:
+        if isinstance(operand, ast.Identifier) and operand.name not in LANGUAGE_WORDS and not self._is_bare(operand):
+            self._words.add(operand)  # a type, as the type checker will say
+        for part in ast.walk(operand):
+            target = part.target if isinstance(part, ast.Assignment | ast.Increment) else None
+            if isinstance(target, ast.Map):
+                self._diagnostics.error(
+                    f"Map assignments not allowed inside of {_UNEVALUATED[type(node)]}", part.span
+                )
 
-def _is_bare(name: str, compilation: Compilation) -> bool:
-    function = compilation.functions.get(name)
-    return function is not None and function.bare
+    def _is_bare(self, node: ast.Identifier) -> bool:
+        function = self._functions.get(node.name)
+        return function is not None and function.bare
+
+    def _check_call(
+        self, node: ast.Call, name: str, arguments: tuple[ast.Expression, ...], in_for: bool
+    ) -> None:
+        function = self._functions.get(name)
+        if function is None or not function.callable:
+            hints = did_you_mean(name, self._functions.names())
+            self._diagnostics.error(f"Unknown function: '{name}'", node.span, hints=hints)
+            self._words.update(arguments)
+            return
+        for index, argument in enumerate(arguments):
+            if index in function.signature.words:
+                self._words.add(argument)
+            if isinstance(argument, ast.TypeOf):
+                self._diagnostics.error(
+                    "When used as a call argument, `typeof` builtin only valid for macro calls that are expecting a "
+                    "type parameter",
+                    argument.span,
+                )
+        wrong = count_error(name, function.signature, len(arguments))
+        if wrong:
+            self._diagnostics.error(wrong, node.span)
+        if isinstance(function, Aggregation) and node not in self._assigned:
+            self._diagnostics.error(f"{name}() must be assigned directly to a map", node.span)
+        self._check_place(node, name, function, in_for)
+
+    def _check_name(self, node: ast.Identifier, name: str, in_for: bool) -> None:
+        function = self._functions.get(name)
+        if function is not None and function.bare:
+            self._check_place(node, name, function, in_for)
+        elif self._c_types.constant(name) is None:
+            bare = [n for n in self._functions.names() if (f := self._functions.get(n)) is not None and f.bare]
+            self._diagnostics.error(f"Unknown identifier: '{name}'", node.span, hints=did_you_mean(name, bare))
+
+    def _check_place(self, node: ast.Node, name: str, function: Function, in_for: bool) -> None:
+        if in_for and function.uses_context:
+            self._diagnostics.error(f"'{name}' builtin is not allowed in a for-loop", node.span)
 
 
 def count_error(name: str, signature: Signature, given: int) -> str | None:

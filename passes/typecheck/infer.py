@@ -7,14 +7,23 @@ says is reported.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from ...core import ast
 from ...core.artifacts import TypedProbe, TypedProgram, Variant
 from ...core.compilation import Compilation
 from ...core.diagnostics import Diagnostics
 from ...core.frozen import dataclass
 from ...core.types import settle
-from .body import BodyChecker
+from .body import Body
+from .constants import decide
+from .declarations import check_maps, declared_maps
 from .map_table import MapTable
 from .matched import MatchedProgram
+from .script_functions import FunctionCheck, function_checks
+
+#: `if comptime` may make new code visible, which may hold further ones.
+MAX_DECISIONS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,38 +36,69 @@ class InferTypes:
     def run(self, matched: MatchedProgram, compilation: Compilation) -> TypedProgram:
         maps = MapTable()
         bodies = [
-            [BodyChecker(probe.node, layout, probe.bindings, maps, compilation) for layout in probe.layouts]
+            [Body(layout, probe.bindings, maps, matched.c_types, compilation) for layout in probe.layouts]
             for probe in matched.probes
         ]
-        checkers = [checker for layouts in bodies for checker in layouts]
-        _solve(checkers, maps, compilation.diagnostics)
-        probes = tuple(
-            TypedProbe(probe.node, tuple(_variant(checker) for checker in layouts))
+        probes = [
+            (body, probe.node) for probe, layouts in zip(matched.probes, bodies, strict=True) for body in layouts
+        ]
+        checks = [ProbeCheck(body, node) for body, node in probes]
+        _solve([*checks, *function_checks(matched, maps, compilation)], maps, compilation.diagnostics)
+        declarations = declared_maps(matched.program)
+        check_maps(matched.program, maps, compilation)
+        typed = tuple(
+            TypedProbe(probe.node, tuple(_variant(body) for body in layouts))
             for probe, layouts in zip(matched.probes, bodies, strict=True)
         )
-        return TypedProgram(matched.program, probes, maps.types())
+        return TypedProgram(matched.program, typed, maps.types(declarations), matched.c_types)
 
 
-def _solve(checkers: list[BodyChecker], maps: MapTable, diagnostics: Diagnostics) -> None:
+class ProbeCheck:
+    """One probe's body for one layout, to be walked."""
+
+    def __init__(self, body: Body, node: ast.Probe) -> None:
+        self.body = body
+        self._node = node
+
+    def walk(self, diagnostics: Diagnostics, *, final: bool) -> None:
+        self.body.check(self._node, diagnostics, final=final)
+
+
+def _solve(checks: Sequence[ProbeCheck | FunctionCheck], maps: MapTable, diagnostics: Diagnostics) -> None:
     """Walks all bodies until no unknown changes, then once more where something stayed unknown, to say so."""
     final = False
+    decisions = 0
     while True:
         found = Diagnostics()
         maps.changed = False
-        for checker in checkers:
-            checker.check(found, final=final)
-        settled = not maps.changed and not any(checker.changed for checker in checkers)
-        if final or (settled and not any(checker.unknown for checker in checkers)):
+        for check in checks:
+            check.walk(found, final=final)
+        bodies = [check.body for check in checks]
+        settled = not maps.changed and not any(body.changed for body in bodies)
+        if final or (settled and not any(body.unknown for body in bodies)):
             break
+        if settled and maps.default_scalars():
+            continue
+        if settled and any([decide(body) for body in bodies]):
+            decisions += 1
+            if decisions > MAX_DECISIONS:
+                found.error(f"Type resolution exceeded maximum iterations ({MAX_DECISIONS})")
+                break
+            continue
         final = settled
+    if final and not found.failed:
+        for body in bodies:
+            for condition in body.undecided:
+                found.error("Unable to resolve comptime expression", condition.span)
     for diagnostic in found.recorded:
         diagnostics.add(diagnostic)
 
 
-def _variant(checker: BodyChecker) -> Variant:
+def _variant(body: Body) -> Variant:
     return Variant(
-        checker.layout.points,
-        checker.types,
-        checker.bindings,
-        {slot: settle(type_) for slot, type_ in sorted(checker.variables.items())},
+        body.layout.points,
+        body.types,
+        body.bindings,
+        {slot: settle(type_) for slot, type_ in sorted(body.variables.items())},
+        {**{node: literal.value for node, literal in body.constants.items()}, **body.records, **body.decided},
     )

@@ -5,11 +5,15 @@ One table for the whole program, because all probes share a map. It knows types 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ...core.artifacts import MapTypes
 from ...core.diagnostics import Diagnostics
 from ...core.source import Span
-from ...core.types import OwnedType, Type, settle
+from ...core.types import INT8, OwnedType, Type, settle
 from .promotion import promote
+
+LOCKED = "this type has been locked because it was used in another part of the type graph"
 
 
 class MapTable:
@@ -19,6 +23,8 @@ class MapTable:
         self.keys: dict[str, Type] = {}
         self.values: dict[str, Type] = {}
         self.keyed: dict[str, bool] = {}
+        self.scalars_read: set[str] = set()
+        self.locked: set[str] = set()
         self.changed = False
 
     def use(self, name: str, has_key: bool) -> str | None:
@@ -40,8 +46,7 @@ class MapTable:
                 span,
             )
         elif merged != known:
-            self.keys[name] = merged
-            self.changed = True
+            self._set(self.keys, name, merged, span, diagnostics)
 
     def add_value(self, name: str, type_: Type, span: Span, diagnostics: Diagnostics, conflict: str = "") -> None:
         """`conflict` is the text for two uses of one aggregation with different settings."""
@@ -56,11 +61,29 @@ class MapTable:
             )
             diagnostics.error(conflict if same_owner and conflict else mismatch, span)
         elif merged != known:
-            self.values[name] = merged
-            self.changed = True
+            self._set(self.values, name, merged, span, diagnostics)
 
-    def types(self) -> dict[str, MapTypes]:
+    def _set(self, table: dict[str, Type], name: str, type_: Type, span: Span, diagnostics: Diagnostics) -> None:
+        if name in table and name in self.locked and settle(table[name]) != settle(type_):
+            diagnostics.error(LOCKED, span)
+            return
+        table[name] = type_
+        self.changed = True
+
+    def default_scalars(self) -> bool:
+        """Gives scalar maps that are only read a type; True when there was one."""
+        unset = [name for name in sorted(self.scalars_read) if name not in self.values and not self.keyed.get(name)]
+        self.values.update({name: INT8 for name in unset})
+        return bool(unset)
+
+    def types(self, declarations: Mapping[str, tuple[str, int]]) -> dict[str, MapTypes]:
+        """`declarations` gives the kind and the number of entries of declared maps."""
         return {
-            name: MapTypes(name, settle(self.keys[name]) if name in self.keys else None, settle(value))
+            name: MapTypes(
+                name,
+                settle(self.keys[name]) if name in self.keys else None,
+                settle(value),
+                *declarations.get(name, (None, None)),
+            )
             for name, value in sorted(self.values.items())
         }

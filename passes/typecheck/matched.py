@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import field
 
 from ...core import ast
+from ...core.c_types import CTypes, NoCTypes
 from ...core.frozen import dataclass
 from ...core.probe import ConcretePoint, ProbeType
 from ...core.types import Struct
@@ -31,5 +32,9 @@ class MatchedProbe:
 
 @dataclass(frozen=True, slots=True)
 class MatchedProgram:
+    """`functions` gives each `fn` the slots of its variables, as a probe's `bindings` do."""
+
     program: ast.Program
     probes: tuple[MatchedProbe, ...]
+    c_types: CTypes = field(default_factory=NoCTypes)
+    functions: Mapping[ast.Function, Mapping[ast.Variable, str]] = field(default_factory=dict)

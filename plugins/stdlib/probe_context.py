@@ -33,6 +33,7 @@ class Arguments(Function):
 
     names: ClassVar[tuple[str, ...]] = ("args",)
     bare: ClassVar[bool] = True
+    uses_context: ClassVar[bool] = True
     callable: ClassVar[bool] = False
 
     def type_of(self, call: CallSite) -> Type:
@@ -60,6 +61,7 @@ class NumberedArgument(Function):
 
     names: ClassVar[tuple[str, ...]] = tuple(f"arg{index}" for index in range(_ARGUMENTS))
     bare: ClassVar[bool] = True
+    uses_context: ClassVar[bool] = True
     callable: ClassVar[bool] = False
 
     def type_of(self, call: CallSite) -> Type:
@@ -85,6 +87,7 @@ class ReturnValue(Function):
 
     names: ClassVar[tuple[str, ...]] = ("retval",)
     bare: ClassVar[bool] = True
+    uses_context: ClassVar[bool] = True
 
     def type_of(self, call: CallSite) -> Type:
         type_ = call.probe_type.return_value(call.point)

@@ -1,0 +1,368 @@
+"""What each statement asks of the types in it, and what it adds to what is known of variables and maps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...core import ast
+from ...core.function import Aggregation
+from ...core.types import (
+    INT8,
+    INT64,
+    Bool,
+    Int,
+    Nothing,
+    OwnedType,
+    Pointer,
+    String,
+    Tuple,
+    Type,
+    Void,
+    base_name,
+    settle,
+)
+from .body import mismatch
+from .map_table import LOCKED
+from .operators import binary_type
+from .promotion import IMPOSSIBLE, INVALID, LOSSY, conversion, is_condition, promote
+from .type_names import declared_type
+
+if TYPE_CHECKING:
+    from .body import Body
+
+def check_statement(body: Body, statement: ast.Statement) -> None:
+    match statement:
+        case ast.Block(statements=statements, value=value):
+            for inner in statements:
+                check_statement(body, inner)
+            if value is not None:
+                _check_discarded(body, value)
+        case ast.If(condition=condition, then=then, otherwise=otherwise):
+            for block in branches(body, condition, then, otherwise):
+                check_statement(body, block)
+        case ast.ExpressionStatement(expression=expression):
+            _check_discarded(body, expression)
+        case ast.Assignment():
+            _check_assignment(body, statement)
+        case ast.Let():
+            _check_let(body, statement)
+        case ast.Discard(value=value):
+            body.expression(value)
+        case ast.For():
+            _check_for(body, statement)
+        case ast.While(condition=condition, body=inner):
+            body.expression(condition)
+            check_statement(body, inner)
+        case ast.Return(value=value):
+            _check_return(body, value)
+        case ast.Unroll() | ast.Break() | ast.Continue() | ast.Import():
+            pass  # control-flow and imports have dealt with them
+
+
+def branches(
+    body: Body, condition: ast.Expression, then: ast.Block, otherwise: ast.Block | None
+) -> list[ast.Block]:
+    """The blocks that an `if` keeps, its condition checked: `if comptime` keeps one, and none while undecided."""
+    both = [then] if otherwise is None else [then, otherwise]
+    if not isinstance(condition, ast.Comptime):
+        check_condition(body, condition)
+        return both
+    holds = body.decided.get(condition)
+    if holds is None:
+        body.expression(condition.operand)
+        body.undecided.append(condition)
+        body.unknown = True
+        return []
+    return both[:1] if holds else both[1:]
+
+
+def check_condition(body: Body, node: ast.Expression) -> None:
+    type_ = body.expression(node)
+    if type_ is not None and type_ is not INVALID and not is_condition(type_):
+        body.error(f"Invalid condition: {base_name(type_)}", node)
+
+
+def _check_discarded(body: Body, expression: ast.Expression) -> None:
+    """An expression as a statement. An `if` or a block looks into itself for what is thrown away."""
+    if isinstance(expression, ast.If | ast.Block):
+        check_statement(body, expression)
+        return
+    type_ = body.expression(expression)
+    if type_ is None or type_ is INVALID or isinstance(type_, Void | Nothing) or isinstance(expression, ast.Increment):
+        return
+    function = body.compilation.functions.get(expression.name) if isinstance(expression, ast.Call) else None
+    if function is None or function.warns_when_discarded:
+        body.diagnostics.warning("Return value discarded.", expression.span)
+
+
+def _check_return(body: Body, value: ast.Expression | None) -> None:
+    if body.result is not None:
+        _check_function_result(body, value, body.result)
+        return
+    type_ = body.expression(value) if value is not None else None
+    if value is None or type_ is None or type_ is INVALID:
+        return
+    if not isinstance(type_, Int | Bool):
+        body.error(f"Probe return values can only be integers. Found {base_name(type_)}", value)
+        return
+    warn_if_lossy(body, value, type_, INT64)
+
+
+def _check_function_result(body: Body, value: ast.Expression | None, result: Type) -> None:
+    if value is None:
+        return  # control-flow has said what is missing
+    type_ = body.expression(value)
+    if type_ is None or type_ is INVALID:
+        return
+    if conversion(type_, result, body.integer(value)) is IMPOSSIBLE:
+        body.error(f"Function is of type {result}, cannot return {type_}", value)
+
+
+def _check_let(body: Body, statement: ast.Let) -> None:
+    slot = body.bindings[statement.variable]
+    if statement.type is not None:
+        declared = declared_type(body, statement.type)
+        if declared is INVALID:
+            body.grow(slot, INVALID)
+        elif declared is not None and is_sized(declared):
+            body.declared[slot] = declared
+            body.grow(slot, declared)
+        elif declared is not None and slot not in body.variables and statement.value is None:
+            body.grow(slot, declared)
+    if statement.value is not None:
+        type_ = body.expression(statement.value)
+        if type_ is not None:
+            _assign_variable(body, statement.variable, statement.value, type_, statement)
+    elif (known := body.variables.get(slot)) is not None:
+        body.types[statement.variable] = known
+
+
+def is_sized(type_: Type) -> bool:
+    """False for `string`, which takes its size from what is assigned."""
+    return not (isinstance(type_, String) and type_.size == 0)
+
+
+def _check_assignment(body: Body, statement: ast.Assignment) -> None:
+    target, operator, value = statement.target, statement.operator, statement.value
+    if isinstance(target, ast.Map) and operator is None and (call := aggregation_call(body, value)):
+        _check_aggregation(body, target, value, call)
+        return
+    type_ = body.expression(value)
+    if operator is not None:
+        current = _target_type(body, target, type_)
+        if type_ is None or current is None:
+            return
+        type_ = binary_type(body, statement, operator, current, type_)
+        body.types[statement] = type_
+    if isinstance(target, ast.Map):
+        check_key(body, target)
+        if type_ is not None:
+            _assign_map(body, target, value, type_, compound=operator is not None)
+    elif type_ is not None:
+        _assign_variable(body, target, value, type_, statement, compound=operator is not None)
+
+
+def _target_type(body: Body, target: ast.Variable | ast.Map, added: Type | None) -> Type | None:
+    """The type of what `target OP= value` reads. A map that nothing else gives a value starts as an int8."""
+    if isinstance(target, ast.Map) and target.name not in body.maps.values:
+        check_key(body, target)
+        if added is not None:
+            body.maps.add_value(target.name, INT8, target.span, body.diagnostics)
+        return None
+    return body.expression(target)
+
+
+def aggregation_call(body: Body, value: ast.Expression) -> ast.Call | None:
+    """The call of an aggregation that an assigned value is, or that is the value of the block assigned."""
+    while isinstance(value, ast.Block) and value.value is not None:
+        value = value.value
+    if isinstance(value, ast.Call) and isinstance(body.compilation.functions.get(value.name), Aggregation):
+        return value
+    return None
+
+
+def _check_aggregation(body: Body, target: ast.Map, value: ast.Expression, call: ast.Call) -> None:
+    check_key(body, target)
+    type_ = body.expression(value)
+    if type_ is None or not isinstance(type_, OwnedType) or not type_.aggregation:
+        return
+    function = body.compilation.functions.get(call.name)
+    assert isinstance(function, Aggregation)
+    body.types[target] = type_
+    body.maps.add_value(target.name, type_, target.span, body.diagnostics, function.params_conflict)
+
+
+def _assign_map(body: Body, target: ast.Map, value: ast.Expression, type_: Type, *, compound: bool) -> None:
+    if type_ is INVALID:
+        return
+    copied = body.maps.values.get(value.name) if isinstance(value, ast.Map) else None
+    known = body.maps.values.get(target.name)
+    if isinstance(copied, OwnedType) and copied.aggregation and not isinstance(known, Int):
+        hint = f"`{target.name} = ({settle(type_)}){value.name}`" if isinstance(value, ast.Map) else ""
+        body.error(
+            f"Map value '{copied}' cannot be assigned from one map to another. The function that returns this "
+            f"type must be called directly e.g. `{target.name} = {copied.owner}()`",
+            value,
+            [f"to assign the number instead, add a cast: {hint}"] if isinstance(type_, Int) else (),
+        )
+        return
+    if not is_storable(type_):
+        body.error(f"Value '{type_}' cannot be assigned to a map.", value)
+        return
+    body.types[target] = type_
+    if isinstance(known, OwnedType) and known.aggregation:
+        body.error(mismatch("map", target.name, type_, known), target)
+        return
+    body.maps.add_value(target.name, type_, target.span, body.diagnostics)
+    merged = body.maps.values[target.name]
+    warn_if_lossy(body, value, type_, merged, None if compound else body.integer(value))
+
+
+def _assign_variable(
+    body: Body,
+    target: ast.Variable,
+    value: ast.Expression,
+    type_: Type,
+    statement: ast.Node,
+    *,
+    compound: bool = False,
+) -> None:
+    slot = body.bindings[target]
+    if type_ is INVALID:
+        if slot not in body.variables:
+            body.grow(slot, INVALID)
+        return
+    if not is_storable(type_):
+        body.error(f"Value '{type_}' cannot be assigned to a scratch variable.", value)
+        if slot not in body.variables:
+            body.grow(slot, INVALID)
+        return
+    known = body.variables.get(slot)
+    literal = None if compound else body.integer(value)
+    if known is INVALID:
+        return
+    if slot in body.declared:
+        merged: Type | None = body.declared[slot]
+        if conversion(type_, body.declared[slot], literal) is IMPOSSIBLE:
+            merged = None
+    else:
+        merged = type_ if known is None else promote(known, type_)
+    if merged is None:
+        body.diagnostics.error(mismatch("variable", target.name, type_, known or type_), statement.span)
+        return
+    body.types[target] = merged
+    if known is not None and merged != known and slot in body.locked:
+        body.error(LOCKED, target)
+        return
+    body.grow(slot, merged)
+    warn_if_lossy(body, value, type_, merged, literal)
+
+
+def warn_if_lossy(
+    body: Body, value: ast.Expression, source: Type, destination: Type, literal: int | None = None
+) -> None:
+    """The warning for a conversion that nobody asked for and that may change the value."""
+    if conversion(source, destination, literal) is LOSSY:
+        body.diagnostics.warning(
+            f"Expression of type: {settle(source)} being cast to type: {settle(destination)}. "
+            "This may cause unexpected results. Use an explicit cast to suppress this warning.",
+            value.span,
+        )
+
+
+def is_storable(type_: Type) -> bool:
+    """True for what a variable or a map can hold."""
+    match type_:
+        case Void() | Nothing():
+            return False
+        case OwnedType():
+            return not type_.aggregation
+    return True
+
+
+def check_key(body: Body, node: ast.Map) -> None:
+    """Types the key expressions of a map and notes what kind of map it is."""
+    wrong = body.maps.use(node.name, bool(node.keys))
+    if wrong:
+        body.error(wrong, node)
+        return
+    types = [body.expression(key) for key in node.keys]
+    known = tuple(t for t in types if t is not None)
+    if not types or len(known) < len(types) or INVALID in known:
+        return
+    for key, type_ in zip(node.keys, known, strict=True):
+        if wrong := key_error(type_):
+            body.error(wrong, key)
+            return
+    body.maps.add_key(node.name, known[0] if len(known) == 1 else Tuple(known), node.span, body.diagnostics)
+
+
+def add_key(body: Body, name: str, type_: Type, node: ast.Expression) -> None:
+    """A call's argument is a key of a map that another argument names."""
+    if type_ is INVALID:
+        return
+    wrong = body.maps.use(name, True) or key_error(type_)
+    if wrong:
+        body.error(wrong, node)
+    else:
+        body.maps.add_key(name, type_, node.span, body.diagnostics)
+
+
+def key_error(type_: Type) -> str | None:
+    """Why a value cannot be a map's key, or None."""
+    match type_:
+        case Pointer(space="context"):
+            return "context cannot be part of a map key"
+        case OwnedType(aggregation=True):
+            return f"{type_} cannot be part of a map key"
+        case Void() | Nothing():
+            return f"Invalid map key type: {type_}"
+        case Tuple(elements):
+            return next((wrong for element in elements if (wrong := key_error(element))), None)
+    return None
+
+
+def _check_for(body: Body, statement: ast.For) -> None:
+    match statement.iterable:
+        case ast.Range(start=start, end=end):
+            element = _range_type(body, start, end)
+        case ast.Map():
+            element = _entry_type(body, statement.iterable)
+    slot = body.bindings[statement.variable]
+    if element is not None:
+        known = body.variables.get(slot)
+        body.grow(slot, element if known is None else promote(known, element) or element)
+        body.types[statement.variable] = body.variables[slot]
+    check_statement(body, statement.body)
+
+
+def _range_type(body: Body, start: ast.Expression, end: ast.Expression) -> Type | None:
+    found: list[Type] = []
+    for bound, which in ((start, "start"), (end, "end")):
+        type_ = body.expression(bound)
+        if type_ is INVALID:
+            return INVALID
+        if type_ is not None and not isinstance(type_, Int):
+            return body.error(f"Loop range requires an integer for the {which} value", bound)
+        if type_ is not None:
+            found.append(type_)
+    return promote(*found) if len(found) == 2 else None
+
+
+def _entry_type(body: Body, node: ast.Map) -> Type | None:
+    """The type of what a loop over a map sees: the tuple of key and value."""
+    if body.maps.keyed.setdefault(node.name, True) is False:
+        return body.error(
+            f"{node.name} has no explicit keys (scalar map), and cannot be used for iteration", node
+        )
+    key, value = body.maps.keys.get(node.name), body.maps.values.get(node.name)
+    if key is None or value is None:
+        body.unknown = True
+        if body.final:
+            body.error(f"Undefined map: {node.name}", node)
+        return None
+    if isinstance(value, OwnedType) and value.aggregation:
+        if value.integer is None:
+            return body.error(f"Loop expression does not support type: {value}", node)
+        value = value.integer
+    return Tuple((settle(key), settle(value)))
