@@ -160,7 +160,7 @@ class MapSpec:
 
     @property
     def per_cpu(self) -> bool:
-        return self.kind.startswith("percpu_")
+        return "percpu_" in self.kind
 
 
 @dataclass(frozen=True, slots=True)

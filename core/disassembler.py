@@ -184,13 +184,19 @@ _FORMS = _form_table()
 
 
 def disassemble(
-    insns: bytes, *, helper_names: Mapping[int, str] = HELPER_NAMES, relocations: Mapping[int, str] = {}
+    insns: bytes,
+    *,
+    helper_names: Mapping[int, str] = HELPER_NAMES,
+    relocations: Mapping[int, str] = {},
+    functions: Mapping[int, str] = {},
 ) -> list[DisassembledInstruction]:
     """The instructions in order; indices and jumps count slots of 8 bytes, and a 64-bit constant fills two.
 
     `helper_names` are without their prefix `bpf_`; one that is not there is shown as its number. `relocations` says
     what the loader puts in place of the 64-bit constant at a slot: `{0: "map[@x]"}` gives `r1 = map[@x] ll`. The second
     `imm` is the offset from there, `r1 = map_value[@x] + 8 ll`; `src` and the first `imm` are the loader's, not shown.
+
+    `functions` names the functions by their first slots: `r1 = func[each_key] ll`, `call each_key`.
 
     An opcode that does not exist is `<unknown opcode 0x..>`; one that exists, but with values in its fields that mean
     nothing (or a 64-bit constant without its second slot), is `<malformed opcode 0x..>`. Raises: ValueError: the length
@@ -202,8 +208,11 @@ def disassemble(
     while index < len(slots):
         first = slots[index]
         second = _second_slot(slots, index)
+        target = functions.get(index + 1 + first.imm)
         if first.opcode == b.LOAD_CONSTANT and second is None:
             text = _malformed(first)
+        elif target is not None and _refers_to_function(first, second):
+            text = f"call {target}" if second is None else f"r{first.dst} = func[{target}] ll"
         else:
             text = _text(first, second.imm if second else 0, helper_names, relocations.get(index))
         end = index + (2 if second else 1)
@@ -218,6 +227,12 @@ def _second_slot(slots: list[Instruction], index: int) -> Instruction | None:
         return None
     second = slots[index + 1]
     return None if second.opcode or second.dst or second.src or second.offset else second
+
+
+def _refers_to_function(first: Instruction, second: Instruction | None) -> bool:
+    if second is not None:
+        return first.src == b.BPF_PSEUDO_FUNC and not first.offset and not second.imm
+    return first.opcode == b.JMP | b.CALL and first.src == b.BPF_PSEUDO_CALL and not first.dst and not first.offset
 
 
 def _malformed(instruction: Instruction) -> str:

@@ -97,6 +97,9 @@ class Emitter(Protocol):
     def map_value(self, name: str) -> Value:
         """The address of the only value of a scalar map (or of this CPU's part of it)."""
 
+    def for_each_cpu(self, body: Callable[[Value], None]) -> None:
+        """Emits `body` for the number of every possible CPU, one after the other."""
+
     def global_value(self, name: str) -> Value:
         """A 64-bit number that load fills in: 'start_time' (boot clock, ns) or 'cpid'."""
 

@@ -156,6 +156,13 @@ class Aggregation(Function):
         """Updates this CPU's part at the address `slot`; a new part is all zeros."""
         raise NotImplementedError
 
+    def emit_read(self, emitter: Emitter, type_: OwnedType, part: Callable[[Value], Value]) -> Value:
+        """The number that the parts of all CPUs come to, for a type that reads as an integer; as `reduce` does it.
+
+        `part` emits the look-up of one CPU's part and gives its address, which is null when there is none.
+        """
+        raise NotImplementedError
+
     def reduce(self, type_: OwnedType, parts: Sequence[bytes]) -> Any:
         """Combines the parts of all CPUs (`type_.size` bytes each) into one value."""
         raise NotImplementedError

@@ -22,7 +22,7 @@ from .bpf_function import BpfFunction, Frame
 from .llvm import I32, I64, PTR, DebugPlaces
 from .loops import for_each, loop, while_loop
 from .memory import STACK_BUDGET, MemoryEmitter
-from .per_cpu import for_each_part
+from .per_cpu import for_each_cpu
 from .resources import FAILURE_SLOT_SIZE, PREEMPTIBLE_SLOTS, SCRATCH_LIMIT, Resources
 from .strings import equal_strings
 from .values import OWN_MEMORY
@@ -48,7 +48,7 @@ class ProgramEmitter(MemoryEmitter):
         self.config = compilation.config
         self.architecture = compilation.target.architecture
         self.pid_namespace = compilation.target.pid_namespace
-        self.possible_cpus = compilation.target.possible_cpus
+        self._cpus = compilation.target.possible_cpus
         self.functions = compilation.functions
         self._counts_misses = compilation.options.counts_misses
         self.resources = resources
@@ -171,14 +171,8 @@ class ProgramEmitter(MemoryEmitter):
         """The address of a CPU's part of a per-CPU map's value, or null."""
         return self.helper_address("map_lookup_percpu_elem", self.map(map_name), key, cpu)
 
-    def for_each_part(
-        self,
-        map_name: str,
-        key: Value | None,
-        body: Callable[[Value], None],
-        missing: Callable[[], None] = lambda: None,
-    ) -> None:
-        for_each_part(self, map_name, key, body, missing)
+    def for_each_cpu(self, body: Callable[[Value], None]) -> None:
+        for_each_cpu(self, self._cpus, body)
 
     # Loops
 

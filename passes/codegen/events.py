@@ -47,7 +47,7 @@ class EventEmitter(ProgramEmitter):
         if isinstance(node, ast.Call):
             function = self.functions.get(node.name)
             return function is not None and not isinstance(function, Action) and not function.warns_when_discarded
-        return isinstance(node, ast.Increment)
+        return isinstance(node, ast.Increment | ast.Block)
 
     def _reserve_and_submit(self, spec: EventSpec, layout: RecordLayout, fields: Fields, flags: Value) -> None:
         record = self.helper_address(

@@ -79,7 +79,6 @@ class BodyLowering:
         """Makes the variables that belong to a loop's body, or to the program itself, all zeros."""
         for slot, type_ in self._homes.of(loop):
             self._variables[slot] = self.emitter.variable(type_, captured=self._homes.is_shared(slot))
-            self._clear(self.place(slot))
 
     def _clear(self, place: Value) -> None:
         scalar = is_scalar(place.type)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from ...core import ast
 from ...core.artifacts import Variant
 from ...core.emitter import Value
-from ...core.types import INT64, Tuple, Type, tuple_layout
-from .convert import alignment_at, store, typed
+from ...core.types import Tuple, Type, tuple_layout
+from .convert import alignment_at, store
 
 if TYPE_CHECKING:
     from .lower import BodyLowering
@@ -73,24 +73,15 @@ def lower_for(lowering: BodyLowering, node: ast.For) -> None:
 
 
 def _lower_range(lowering: BodyLowering, node: ast.For, start: ast.Expression, end: ast.Expression) -> None:
-    emitter = lowering.emitter
     first, last = lowering.expression(start), lowering.expression(end)
-    begin = emitter.variable(INT64, captured=True)
-    emitter.store(emitter.place_of(begin), typed(first, INT64))
-    rounds = emitter.choose(
-        emitter.compare("<", first, last, signed=True),
-        lambda: emitter.binary("-", last, first),
-        lambda: emitter.constant(0),
-    )
 
-    def body(index: Value) -> None:
+    def body(number: Value) -> None:
         lowering.create_variables(node)
         place = lowering.place(node.variable)
-        number = emitter.binary("+", emitter.load(emitter.place_of(begin), INT64), index)
         store(lowering, place.type, place, number)
         lowering.statement(node.body)
 
-    emitter.loop(rounds, body)
+    lowering.emitter.range_loop(first, last, body)
 
 
 def _lower_entries(lowering: BodyLowering, node: ast.For, entries: ast.Map) -> None:

@@ -23,9 +23,10 @@ from ...core.artifacts import (
     MapSpec,
     MapTypes,
 )
+from ...core.c_types import complete
 from ...core.compilation import Compilation
 from ...core.source import Source, Span
-from ...core.types import OwnedType, Tuple, Type, round_up, size_of
+from ...core.types import Array, OwnedType, Record, Tuple, Type, round_up, settle, size_of
 
 FAILURE_SLOT_SIZE = 16
 #: A program that another task can interleave on the same CPU claims one of this many scratch areas.
@@ -39,6 +40,7 @@ class Resources:
 
     def __init__(self, expanded: ExpandedProgram, compilation: Compilation) -> None:
         self._compilation = compilation
+        self.c_types = expanded.typed.c_types
         self.source: Source = expanded.typed.program.source
         self._max_keys = compilation.config.max_map_keys
         self.maps: dict[str, MapSpec] = {name: self._script_map(types) for name, types in expanded.typed.maps.items()}
@@ -53,14 +55,15 @@ class Resources:
             self.use_type(spec.value_type)
 
     def _script_map(self, types: MapTypes) -> MapSpec:
-        value = types.value
+        value = complete(self.c_types, types.value)
+        key = None if types.key is None else complete(self.c_types, types.key)
         per_cpu = isinstance(value, OwnedType) and value.aggregation
         size = round_up(size_of(value), 8)
-        if types.key is None:
+        if key is None:
             kind = "percpu_array" if per_cpu else "array"
             return MapSpec(types.name, kind, 4, size + 8, 1, None, value)
-        kind = "percpu_hash" if per_cpu else "hash"
-        return MapSpec(types.name, kind, size_of(types.key), size, self._max_keys, types.key, value)
+        kind = types.kind or ("percpu_hash" if per_cpu else "hash")
+        return MapSpec(types.name, kind, size_of(key), size, types.entries or self._max_keys, key, value)
 
     def map_number(self, name: str) -> int:
         """The place of a map in the module's list, which is where it was first used or defined."""
@@ -83,18 +86,21 @@ class Resources:
         match type_:
             case OwnedType(owner=owner):
                 self.use_function(owner)
-            case Tuple(elements):
-                for element in elements:
+            case Tuple() | Record():
+                for element in type_.elements:
                     self.use_type(element)
+            case Array(element, _):
+                self.use_type(element)
 
     def event(self, call: ast.Node, function: str, fields: Sequence[Type], settings: Mapping[str, Any]) -> EventSpec:
         """The event of a call site; copies of one body for several points share it."""
-        key = (call, function, tuple(fields), repr(sorted(settings.items())))
+        fields = tuple(complete(self.c_types, settle(type_)) for type_ in fields)
+        key = (call, function, fields, repr(sorted(settings.items())))
         if key not in self.events:
             self.use_function(function)
             for type_ in fields:
                 self.use_type(type_)
-            self.events[key] = EventSpec(len(self.events), function, tuple(fields), dict(settings))
+            self.events[key] = EventSpec(len(self.events), function, fields, dict(settings))
         return self.events[key]
 
     def failure_site(self, program: int, helper: str, message: str, span: Span) -> FailureSite:

@@ -6,7 +6,7 @@ part. The exception is the comparison in min and max, where an interrupted probe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from struct import Struct
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -31,6 +31,23 @@ def _integer(type_: Type) -> Int:
     return INT64 if _is_signed(type_) else UINT64
 
 
+def _emit_total(emitter: Emitter, part: Callable[[Value], Value], words: int) -> list[Value]:
+    """The sums over all CPUs of the first words of their parts."""
+    totals = [emitter.scratch(_WORD) for _ in range(words)]
+    for total in totals:
+        emitter.zero(total, _WORD)
+
+    def add(cpu: Value) -> None:
+        slot = part(cpu)
+        with emitter.when(slot):
+            for index, total in enumerate(totals):
+                number = emitter.load(slot, UINT64, index * _WORD)
+                emitter.store(total, emitter.binary("+", emitter.load(total, UINT64), number))
+
+    emitter.for_each_cpu(add)
+    return [emitter.load(total, UINT64) for total in totals]
+
+
 class Count(Aggregation):
     """`count()`: how many times. A part is one u64."""
 
@@ -41,6 +58,10 @@ class Count(Aggregation):
 
     def emit_update(self, emitter: Emitter, slot: Value, call: EmitSite) -> None:
         emitter.atomic_add(slot, emitter.constant(1))
+
+    def emit_read(self, emitter: Emitter, type_: OwnedType, part: Callable[[Value], Value]) -> Value:
+        (total,) = _emit_total(emitter, part, 1)
+        return total
 
     def reduce(self, type_: OwnedType, parts: Sequence[bytes]) -> Any:
         return convert(UINT64, sum(int.from_bytes(part, "little") for part in parts))
@@ -109,6 +130,27 @@ class _Extreme(_OfNumber):
             emitter.store(slot, number)
             emitter.store(slot, emitter.constant(1, UINT64), _WORD)
 
+    def emit_read(self, emitter: Emitter, type_: OwnedType, part: Callable[[Value], Value]) -> Value:
+        integer = _integer(type_)
+        best, is_known = emitter.scratch(_WORD), emitter.scratch(_WORD)
+        emitter.zero(best, _WORD)
+        emitter.zero(is_known, _WORD)
+
+        def take(cpu: Value) -> None:
+            slot = part(cpu)
+            with emitter.when(slot), emitter.when(emitter.load(slot, UINT64, _WORD)):
+                number = emitter.load(slot, integer)
+                is_first = emitter.compare("==", emitter.load(is_known, UINT64), emitter.constant(0))
+                is_better = emitter.compare(
+                    self._wins, number, emitter.load(best, integer), signed=integer.signed
+                )
+                with emitter.when(emitter.binary("|", is_first, is_better)):
+                    emitter.store(best, number)
+                    emitter.store(is_known, emitter.constant(1, UINT64))
+
+        emitter.for_each_cpu(take)
+        return emitter.load(best, integer)
+
     def reduce(self, type_: OwnedType, parts: Sequence[bytes]) -> Any:
         pairs = map(_PAIR.unpack, parts)
         numbers = [convert(_integer(type_), number) for number, is_set in pairs if is_set]
@@ -163,6 +205,18 @@ class Avg(_Totalling):
     """`avg(n)`: the average, rounded toward zero."""
 
     names: ClassVar[tuple[str, ...]] = ("avg",)
+
+    def emit_read(self, emitter: Emitter, type_: OwnedType, part: Callable[[Value], Value]) -> Value:
+        total, count = _emit_total(emitter, part, 2)
+        none, zero = emitter.compare("==", count, emitter.constant(0)), emitter.constant(0)
+        divisor = emitter.choose(none, lambda: emitter.constant(1), lambda: count)
+        if not _integer(type_).signed:
+            return emitter.binary("/", total, divisor)
+        # BPF divides unsigned numbers only: the sign is taken off and put back.
+        is_negative = emitter.compare("<", total, zero, signed=True)
+        size = emitter.choose(is_negative, lambda: emitter.binary("-", zero, total), lambda: total)
+        quotient = emitter.binary("/", size, divisor)
+        return emitter.choose(is_negative, lambda: emitter.binary("-", zero, quotient), lambda: quotient)
 
     def reduce(self, type_: OwnedType, parts: Sequence[bytes]) -> Any:
         total, count = self._totals(type_, parts)
