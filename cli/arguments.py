@@ -17,12 +17,17 @@ class Arguments:
     """`script` is a file's name or '-', `program` the text of -e; one of them is set.
 
     `dumps` names what is to be shown ('ast', 'types', ...), `dump_ast_after` the passes of `--dump-ast=PASS`. `use` has
-    (stage, plugin) pairs. `script_arguments` are the operands behind the script.
+    (stage, plugin) pairs. `script_arguments` are the operands behind the script. `mode` is 'trace', 'test', 'bench',
+    'format' or 'compiler-bench'; --mode codegen is a `stop_after`.
     """
 
     script: str | None = None
     program: str | None = None
     script_arguments: tuple[str, ...] = ()
+    mode: str = "trace"
+    include_directories: tuple[str, ...] = ()
+    include_files: tuple[str, ...] = ()
+    allows_unsafe: bool = False
     pid: int | None = None
     command: str | None = None
     output: str | None = None
@@ -50,6 +55,17 @@ class Arguments:
     list_plugins: bool = False
 
     @property
+    def positional(self) -> tuple[str, ...]:
+        """The script's own arguments `$1`, `$2`, ..."""
+        return tuple(word for word in self.script_arguments if not word.startswith("--"))
+
+    @property
+    def named(self) -> tuple[tuple[str, str | None], ...]:
+        """The script's own options, `--name=value` and `--name`, which has no value."""
+        split = (word[2:].partition("=") for word in self.script_arguments if word.startswith("--"))
+        return tuple((name, value if equals else None) for name, equals, value in split)
+
+    @property
     def watches_compilation(self) -> bool:
         """True when something wants to see the stages, so that a cached program will not do."""
         return bool(
@@ -59,7 +75,9 @@ class Arguments:
     @property
     def runs(self) -> bool:
         """True when the program is to be loaded into this kernel."""
-        return not self.emit and not self.target and self.stop_after in (None, "load", "output")
+        if self.emit or self.target or self.mode not in ("trace", "test", "bench"):
+            return False
+        return self.stop_after in (None, "load", "output")
 
     def to_data(self) -> dict[str, object]:
         """The settings that differ from their defaults, for json.dumps."""

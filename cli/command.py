@@ -36,6 +36,10 @@ DEBUG_STAGES = {
 }
 #: Those of them that show what the kernel's verifier says.
 _KERNEL_LOG_STAGES = ("verifier", "libbpf", "all")
+#: What --mode takes.
+MODES = ("codegen", "compiler-bench", "bench", "test", "format")
+#: Options that are short for a mode.
+MODE_FLAGS = {"test": "test", "bench": "bench", "fmt": "format"}
 PID_MAX = 4_194_304  # PID_MAX_LIMIT of include/linux/threads.h on 64-bit machines
 
 
@@ -66,9 +70,18 @@ def _buffering(context: click.Context, parameter: click.Parameter, value: str) -
 
 
 def _mode(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    if value not in (None, "codegen"):
-        raise UsageError("ERROR: USAGE: --mode can only be 'codegen'.")
+    if value not in (None, *MODES):
+        *most, last = (f"'{mode}'" for mode in MODES)
+        raise UsageError(f"ERROR: USAGE: --mode can only be {', '.join(most)} or {last}.")
     return value
+
+
+def _mode_flag(context: click.Context, parameter: click.Parameter, count: int) -> bool:
+    """A short name of a mode takes no mode before it. click reads options in the order of the command line."""
+    earlier = (context.params.get(name) for name in ("mode", *MODE_FLAGS) if name != parameter.name)
+    if count > 1 or (count and any(earlier)):
+        raise UsageError(f"ERROR: USAGE: {parameter.opts[-1]} conflicts with existing --mode")
+    return bool(count)
 
 
 def _warnings(context: click.Context, parameter: click.Parameter, count: int) -> bool:
@@ -141,6 +154,19 @@ OPTIONS = [
         help="report failed reads and look-ups too",
     ),
     Option("no_warnings", "--no-warnings", group=_MAIN, is_flag=True, help="hide all warnings"),
+    Option(
+        "include_directories", "-I", group=_MAIN, metavar="DIR", multiple=True, help="look for #include files in DIR too"
+    ),
+    Option(
+        "include_files", "--include", group=_MAIN, metavar="FILE", multiple=True, help="#include FILE before the script"
+    ),
+    Option("allows_unsafe", "--unsafe", group=_MAIN, is_flag=True, help="allow functions that change what they trace"),
+    Option("test", "--test", group=_MAIN, count=True, callback=_mode_flag, help="run the test probes, then end"),
+    Option("bench", "--bench", group=_MAIN, count=True, callback=_mode_flag, help="time the bench probes, then end"),
+    Option(
+        "fmt", "--fmt", group=_MAIN, count=True, callback=_mode_flag,
+        help="print the script in its standard layout, or write it to -o FILE",
+    ),
     Option("dry_run", "--dry-run", group=_MAIN, is_flag=True, help="load and attach, then end"),
     Option("emit", "--emit", group=_MAIN, metavar="FILE", help="write the compiled program to FILE and end"),
     Option(
@@ -179,7 +205,10 @@ OPTIONS = [
     ),
     Option("verify_each", "--verify-each", group=_LOOK, is_flag=True, help="check each stage's result"),
     Option("target", "--target", group=_LOOK, metavar="DIR", help="compile for the machine captured in DIR"),
-    Option("mode", "--mode", group=_LOOK, metavar="codegen", callback=_mode, help="compile, then end"),
+    Option(
+        "mode", "--mode", group=_LOOK, metavar="MODE", callback=_mode,
+        help="codegen: compile, then end; compiler-bench: time the compiler; test, bench, format: as --test, ...",
+    ),
     Option(
         "debug", "-d", "--debug", group=_FIX, metavar="STAGE", multiple=True, callback=_debug_stages,
         help=f"bpftrace's names for dumps: {', '.join(DEBUG_STAGES)}",
@@ -199,6 +228,7 @@ _PURPOSE = "pybpftrace: tracing the Linux kernel and its programs with one-liner
 _USAGE = (
     "pybpftrace [options] FILE [args]",
     "pybpftrace [options] -e PROGRAM [args]",
+    "pybpftrace --test|--bench|--fmt [options] FILE",
     "pybpftrace capture-target DIR [FILE...]",
 )
 _ENDING = {
@@ -270,6 +300,8 @@ def _arguments(
     if same["emit"] and same["pid"]:
         # The process would be in the program's code for some probe types, and asked for at attaching by others.
         raise UsageError("ERROR: USAGE: Cannot use -p with --emit.")
+    flags = [meaning for flag, meaning in MODE_FLAGS.items() if same.pop(flag)]
+    mode = mode or (flags[0] if flags else None)
     lists = same["list_passes"] or same["list_plugins"]
     if not program and not operands and not lists:
         raise UsageError("ERROR: USAGE: filename or -e 'program' required.")
@@ -285,7 +317,8 @@ def _arguments(
         show_verifier_log=any(stage in _KERNEL_LOG_STAGES for stage in debug),
         dumps=tuple(name for name in DUMPS if name in wanted),
         dump_ast_after=tuple(name for name in dump_ast if name),
-        stop_after=stop_after or ("codegen" if mode else "load" if dry_run else None),
+        mode=mode if mode and mode != "codegen" else "trace",
+        stop_after=stop_after or ("codegen" if mode == "codegen" else "load" if dry_run else None),
         cache=not no_cache,
         plugins=not no_plugins,
         **same,

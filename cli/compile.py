@@ -5,6 +5,7 @@ Everything that only a compilation needs is imported once it is certain that the
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ from .script import Script
 
 if TYPE_CHECKING:
     from ..core.artifacts import CompiledProgram
-    from ..core.diagnostics import Diagnostic
+    from ..core.diagnostics import Diagnostic, Diagnostics
     from ..core.source import Source
     from ..core.target import Target
 
@@ -89,7 +90,7 @@ def compile_script(script: Script, house: House, config: Config, target: Target)
     Raises: CompileFailed, CompileStopped, TargetError, PluginError, OSError.
     """
     from ..core.compilation import CompileOptions
-    from ..core.diagnostics import CompileError, Diagnostics, format_diagnostic
+    from ..core.diagnostics import CompileError, Diagnostics
     from ..core.pipeline import StageStopped
     from ..core.target.btf_types import BtfError
 
@@ -105,23 +106,38 @@ def compile_script(script: Script, house: House, config: Config, target: Target)
                 pid=arguments.pid,
                 has_child=arguments.command is not None,
                 counts_misses=bool(arguments.report_helper_failures),
-                arguments=tuple(arguments.script_arguments),
+                arguments=arguments.positional,
+                named=arguments.named,
+                include_directories=arguments.include_directories,
+                include_files=arguments.include_files,
+                directory=script.directory,
+                allows_unsafe=arguments.allows_unsafe,
             ),
             diagnostics=diagnostics,
         )
     except CompileError as error:
-        raise CompileFailed(source, error.diagnostics) from error
+        raise CompileFailed(diagnostics.source or source, error.diagnostics) from error
     except BtfError as error:
         raise TargetError(f"the kernel's type information (BTF) cannot be read: {error}") from error
     except StageStopped:
-        raise CompileStopped(tuple(format_diagnostic(d, source) for d in diagnostics.recorded)) from None
-    return replace(program, warnings=tuple(format_diagnostic(d, source) for d in diagnostics.recorded))
+        raise CompileStopped(_formatted(diagnostics, source)) from None
+    return replace(program, warnings=_formatted(diagnostics, source))
+
+
+def _formatted(diagnostics: Diagnostics, source: Source) -> tuple[str, ...]:
+    from ..core.diagnostics import format_diagnostic
+
+    return tuple(format_diagnostic(d, diagnostics.source or source) for d in diagnostics.recorded)
 
 
 def _saved_program(script: Script, arguments: Arguments) -> CompiledProgram:
     program, _ = from_bytes(script.data, script.name)
     if arguments.runs and program.architecture != machine.architecture():
         raise ArtifactError(f"{script.name}: compiled for {program.architecture}, this is {machine.architecture()}")
+    if arguments.script_arguments:
+        raise ArtifactError(
+            f"{script.name}: the script's arguments are part of a compiled program; compile it again with them"
+        )
     if arguments.pid is not None:
         raise ArtifactError(f"{script.name}: the process of -p is part of a compiled program; compile it again with -p")
     return program
@@ -142,11 +158,14 @@ def _facts(script: Script, house: House, config: Config, fingerprint: object) ->
     return {
         "api": API_VERSION,
         "architecture": machine.architecture(),
+        "allows unsafe": arguments.allows_unsafe,
         "arguments": arguments.script_arguments,
         "code": fingerprint,
         "config": config.to_data(),
         "counts misses": bool(arguments.report_helper_failures),
+        "directory": os.path.abspath(script.directory),
         "has child": arguments.command is not None,
+        "includes": [_absolute(arguments.include_directories), _absolute(arguments.include_files)],
         "kernel": [machine.kernel_build_id(), machine.kernel_release()],
         "name": script.name,
         "pid": arguments.pid,
@@ -154,3 +173,8 @@ def _facts(script: Script, house: House, config: Config, fingerprint: object) ->
         "script": script.data.decode("latin-1"),
         "use": arguments.use,
     }
+
+
+def _absolute(paths: Sequence[str]) -> list[str]:
+    """The same words mean other files in another directory."""
+    return [os.path.abspath(path) for path in paths]

@@ -76,6 +76,16 @@ def _command(words: Sequence[str], environment: Mapping[str, str], messages: Mes
     if arguments.list_passes or arguments.list_plugins:
         return _lists(arguments)
     script = read_script(arguments)
+    if arguments.mode == "format":
+        from .format import format_script
+
+        format_script(script, arguments)
+        return OK
+    if arguments.mode == "compiler-bench":
+        from .compiler_bench import time_compiler
+
+        time_compiler(script, arguments, environment)
+        return OK
     refusal = _refusal() if arguments.runs else None
     if refusal is not None:
         messages.plain(refusal)
@@ -89,8 +99,6 @@ def _command(words: Sequence[str], environment: Mapping[str, str], messages: Mes
             watching.show_saved(program)
         for warning in program.warnings:
             messages.compile_warning(warning)
-        if _unknown_parameters(arguments, messages):
-            return FAILED
         if arguments.emit:
             save(program, arguments.emit)
         if not arguments.runs:
@@ -130,17 +138,6 @@ def _refusal() -> str | None:
             "kernel_lockdown(7) tells more."
         )
     return None
-
-
-def _unknown_parameters(arguments: Arguments, messages: Messages) -> bool:
-    """Named parameters (`-- --name=value`) are for a script that declares them."""
-    names = [word.partition("=")[0] for word in arguments.script_arguments if word.startswith("--")]
-    unknown = [name for name in names if name != "--help"]
-    if unknown:
-        messages.error(f"unexpected program command line options: {', '.join(unknown)}")
-    if names:
-        messages.plain("HINT: no custom program options defined.")
-    return bool(names)
 
 
 def _usage(error: UsageError, messages: Messages) -> int:

@@ -51,7 +51,7 @@ class Messages:
     def diagnostics(self, diagnostics: Iterable[Diagnostic], source: Source | None) -> None:
         from ..core.diagnostics import Severity, format_all
 
-        shown = [d for d in diagnostics if self.show_warnings or d.severity is Severity.ERROR]
+        shown = [d for d in diagnostics if self.show_warnings or d.severity is not Severity.WARNING]
         if shown:
             self.plain(format_all(shown, source, colour=self.colour))
 

@@ -73,6 +73,8 @@ def run_options(program: CompiledProgram, house: House, environment: Mapping[str
         report_helper_failures=arguments.report_helper_failures,
         show_verifier_log=arguments.show_verifier_log,
         environment=environment,
+        mode=arguments.mode,
+        capture_format=_format("text", house) if arguments.mode == "test" else None,
     )
 
 

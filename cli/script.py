@@ -27,11 +27,13 @@ class ScriptError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """`data` as it was read; `compiled` tells that it is a compiled program and not source text."""
+    """`data` as it was read; `compiled` tells that it is a compiled program and not source text. `directory` is where
+    its imports are looked for."""
 
     name: str
     data: bytes
     compiled: bool = False
+    directory: str = "."
 
     @property
     def source(self) -> Source:
@@ -55,14 +57,15 @@ def read_standard_input() -> Script:
 def read_file(name: str) -> Script:
     """A file, or a packaged tool of that name. Raises: ScriptError, ArtifactError."""
     try:
-        with open(find(name), "rb") as file:
+        path = find(name)
+        with open(path, "rb") as file:
             data = file.read(_SIZE_LIMIT)
             compiled = is_artifact(data)
             if compiled:
                 check_trust(file.fileno(), name)
     except OSError as error:
         raise ScriptError(f"failed to open file '{name}': {error.strerror}") from error
-    return Script(name, data, compiled)
+    return Script(name, data, compiled, os.path.dirname(path) or ".")
 
 
 def find(name: str) -> str:

@@ -15,7 +15,7 @@ from .artifacts import CompiledProgram, EventSpec, FailureSite, FunctionInfo, Li
 from .config import Config
 from .probe import ConcretePoint
 from .source import Source
-from .types import Array, Int, OwnedType, Pointer, Struct, Tuple, Type, from_data, size_of, to_data
+from .types import Array, Enum, Int, OwnedType, Pointer, Record, Struct, Tuple, Type, from_data, size_of, to_data
 
 _U32, _U64 = 1 << 32, 1 << 64
 _INSTRUCTION = 8
@@ -125,12 +125,26 @@ def _check_type(type_: Type) -> None:
         case Tuple(elements):
             for element in elements:
                 _check_type(element)
-        case Struct(fields=fields):
+        case Struct(fields=fields, alignment=alignment):
+            _COUNT[1](alignment)
             for member in fields:
                 _TEXT[1](member.name)
                 _COUNT[1](member.offset)
                 _FLAG[1](member.data_loc)
+                _COUNT[1](member.bit_width)
+                if member.bit_shift not in range(8):
+                    raise ValueError("a bit field does not begin in its byte")
                 _check_type(member.type)
+        case Record(fields=named):
+            for name, element in named:
+                _TEXT[1](name)
+                _check_type(element)
+        case Enum(size=size, constants=constants):
+            for name, value in constants:
+                _TEXT[1](name)
+                _plain(int)[1](value)
+            if size not in (1, 2, 4, 8):
+                raise ValueError(f"no enum has {size} bytes")
         case OwnedType(params=params, integer=integer):
             for param in params:
                 _SETTING[1](param)

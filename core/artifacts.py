@@ -226,12 +226,14 @@ class CompiledProgram:
 class Session(Protocol):
     """The load artifact: programs loaded, begin probes run, the rest attached, a `-c` child waiting to start.
 
-    The output stage drives it: `release`, then `wait`, `read_span` ... until `finished` or an exit; then `stop`,
-    `run_end_probes`, the last spans and maps, `close`. Every method that talks to the kernel may raise KernelError.
+    The output stage drives it: `release`, then `run_signal_probes`, `read_span`, `wait` ... until `finished` or an exit;
+    then `stop`, `run_end_probes`, the last spans and maps, `close`. In a run of tests or benchmarks nothing is attached:
+    `run_program` for each of them, with the spans of each, then `close`. Every method that talks to the kernel may
+    raise KernelError.
     """
 
     program: CompiledProgram
-    #: What `Attached N probes` says: links, each function of a multi link, begin and end probes.
+    #: What `Attached N probes` says: links, each function of a multi link, begin, end and self probes.
     attached: int
     #: The process of `-p` or `-c`, or None.
     pid: int | None
@@ -263,12 +265,22 @@ class Session(Protocol):
 
     def finished(self) -> bool:
         """True when the run shall end: SIGINT or SIGTERM came, the process of `-p` or `-c` is gone, or only begin and
-        end probes exist, so that no further event can come."""
+        end probes exist, so that no further event can come. A run of tests or benchmarks only ends for a signal."""
 
     def stop(self) -> None:
         """Detaches all probes and terminates a child that still runs. May be called twice."""
 
     def run_end_probes(self) -> None: ...
+
+    def run_signal_probes(self) -> None:
+        """Runs the programs of `self:signal` in the script's order, once for all signals since the last call."""
+
+    def run_program(self, program: ProgramSpec, repeat: int = 1) -> tuple[int, int]:
+        """Runs a test or a benchmark: (return value of its last run as u32, ns of one run on average).
+
+        A test's time is that of the whole system call. A signal that ends the run also ends a long repetition: then it
+        raises a KernelError with EINTR.
+        """
 
     def close(self) -> None:
         """Gives back everything held. May be called twice."""

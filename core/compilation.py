@@ -10,6 +10,7 @@ from dataclasses import dataclass as mutable_dataclass
 from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
+from .c_types import CTypes, NoCTypes
 from .config import Config
 from .diagnostics import Diagnostics
 from .frozen import dataclass
@@ -46,13 +47,15 @@ class CompileOptions:
 
 @mutable_dataclass(slots=True)
 class Compilation:
-    """`config` is replaced by the pass that reads the script's config block, and by nothing else."""
+    """`config` is replaced by the pass that reads the script's config block, and `c_types` by the one that reads its C
+    preamble; by nothing else."""
 
     target: Target
     functions: Registry[Function]
     probe_types: Registry[ProbeType]
     pipeline: Pipeline
     config: Config = field(default_factory=Config)
+    c_types: CTypes = field(default_factory=NoCTypes)
     options: CompileOptions = field(default_factory=CompileOptions)
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
 

@@ -15,8 +15,11 @@ from .source import Source, Span, display
 
 
 class Severity(Enum):
+    """HINT is for help that was asked for, and nothing is wrong."""
+
     ERROR = "ERROR"
     WARNING = "WARNING"
+    HINT = "HINT"
 
 
 _COLOURS = {Severity.ERROR: "\x1b[31m", Severity.WARNING: "\x1b[33m"}
@@ -48,9 +51,13 @@ class CompileError(Exception):
 
 
 class Diagnostics:
-    """Collects diagnostics; an equal one (place and text) is kept once."""
+    """Collects diagnostics; an equal one (place and text) is kept once.
+
+    `source` is the text that the spans point into once it has become more than the script's own, by imports.
+    """
 
     def __init__(self) -> None:
+        self.source: Source | None = None
         self.recorded: list[Diagnostic] = []
         self._known: set[Diagnostic] = set()
 
@@ -131,7 +138,7 @@ def _place(source: Source | None, span: Span | None, text: str, severity: Severi
     head, excerpt = text.removesuffix("\n"), []
     if source is not None and span is not None:
         head, excerpt = f"{format_location(source, span)}: {head}", format_excerpt(source, span)
-    if colour:
+    if colour and severity in _COLOURS:
         head = f"{_COLOURS[severity]}{head}\x1b[0m"
     return [head, *excerpt]
 

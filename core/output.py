@@ -57,6 +57,27 @@ class RuntimeFailure:
     code: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """How a test ended: `duration` in ns, `output` what it printed, in the format of `RunOptions.capture_format`."""
+
+    __test__: ClassVar[bool] = False  # it is no test class of pytest
+
+    name: str
+    passed: bool
+    duration: int
+    output: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkResult:
+    """The time of one run of a benchmark in ns, the average over the last `iterations` runs."""
+
+    name: str
+    average: int
+    iterations: int
+
+
 class Format(Protocol):
     """One output format in one run. Each method gives the bytes to write; empty bytes write nothing.
 
@@ -80,6 +101,18 @@ class Format(Protocol):
     def lost(self, count: int) -> bytes: ...
 
     def failure(self, failure: RuntimeFailure, *, colour: bool = False) -> bytes: ...
+
+    def tests_begin(self, count: int) -> bytes: ...
+
+    def test_begins(self, name: str) -> bytes: ...
+
+    def test_ended(self, result: TestResult) -> bytes: ...
+
+    def tests_ended(self, results: Sequence[TestResult]) -> bytes:
+        """Written once when all have run; there may be none."""
+
+    def benchmarks(self, results: Sequence[BenchmarkResult]) -> bytes:
+        """All results of a run, in the script's order."""
 
     def end(self) -> bytes:
         """Written once after the last event, before the maps."""

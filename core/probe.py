@@ -28,6 +28,10 @@ class AttachPointError(ValueError):
         self.hints = hints
 
 
+class NoMatch(AttachPointError):
+    """The target has no such point. What then happens is the config key `missing_probes`' to say."""
+
+
 @dataclass(frozen=True, slots=True)
 class PointSpec:
     """An attach point that a probe type has read but not yet matched: its settings as plain data."""
@@ -76,13 +80,20 @@ class AttachRequest:
     cpus: tuple[int, ...]
 
 
+#: What makes a program run: an event of the kernel, or the tracer itself, through BPF_PROG_RUN: when a run begins, when
+#: it ends, when SIGUSR1 arrives, or when the run is one of tests (`--test`) or of benchmarks (`--bench`). Those two are
+#: the modes of `RunOptions.mode`; a program of a mode is loaded in its mode only, and others but 'begin' are not then.
+LIFECYCLES = ("attached", "begin", "end", "signal", "test", "bench")
+
+
 class ProbeType:
     """A probe type. Objects are stateless; one serves all probes of the type.
 
     `names`: the canonical name first, which matches in any letter case, then aliases, which match as they are spelled.
     `program_type`: the kernel's name of the BPF program type in lower case (`tracepoint`, `perf_event`, `kprobe`,
-    `raw_tracepoint`). `space`: the memory that addresses of this probe's data point into. `lifecycle`: 'attached', or
-    'begin'/'end' for programs that load runs once itself. `pid_filter`: how `-p` restricts the probe: 'program' (a test
+    `raw_tracepoint`). `space`: the memory that addresses of this probe's data point into. `lifecycle`: what makes the
+    programs run, one of `LIFECYCLES`; only 'attached' ones need `attach`. `unique_points`: a point's name is the user's
+    own, so that a script may use it only once; the point's setting `name` holds it. `pid_filter`: how `-p` restricts the probe: 'program' (a test
     in front of the body), 'attach' (the kernel does it), or 'none'. `preemptible`: another task may run the same
     program on the same CPU before this run ends, so that per-CPU scratch has to be claimed. `attached_backwards`: of
     several programs on one event the kernel runs the last one first, so load attaches these after all others, in
@@ -93,6 +104,7 @@ class ProbeType:
     program_type: ClassVar[str]
     space: ClassVar[str] = "none"
     lifecycle: ClassVar[str] = "attached"
+    unique_points: ClassVar[bool] = False
     pid_filter: ClassVar[str] = "none"
     default_return: ClassVar[int] = 0
     preemptible: ClassVar[bool] = False

@@ -1,7 +1,7 @@
 """Makes a new tree out of an old one, replacing nodes and keeping the identity of every subtree that does not change.
 
-Every pass that changes a tree walks it here, from the leaves up and with a stack of its own, so that neither long chains
-of `else if` nor long sums end in Python's recursion limit. It must not know what a node means.
+Every pass that changes a tree walks it here, from the leaves up and with a stack of its own, so that neither long
+chains of `else if` nor long sums end in Python's recursion limit. It must not know what a node means.
 """
 
 from __future__ import annotations

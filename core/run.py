@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 class RunOptions:
     """`format` is the output format's object; `output_path` None is standard output; `buffering` is -B's word.
 
-    `functions` and `probe_types` have just the objects that the program's `origins` name.
+    `functions` and `probe_types` have just the objects that the program's `origins` name. `mode`: 'trace', or 'test' or
+    'bench' to run the begin programs and then those of that lifecycle (see `core.probe.LIFECYCLES`), with nothing
+    attached. What a test prints is kept in `capture_format`, whatever the run's own format.
     """
 
     format: FormatType
@@ -38,6 +40,8 @@ class RunOptions:
     report_helper_failures: bool = False
     show_verifier_log: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
+    mode: str = "trace"
+    capture_format: FormatType | None = None
 
 
 class LoadError(Exception):

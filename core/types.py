@@ -310,6 +310,13 @@ def _field_to_data(field: Field) -> list[object]:
     return [field.name, to_data(field.type), field.offset, field.data_loc, *bits, field.tag]
 
 
+def _field_from_data(data: object) -> Field:
+    match data:
+        case [str(name), list(type_), int(offset), bool(data_loc), int(bit_shift), int(bit_width), str(tag)]:
+            return Field(name, from_data(type_), offset, data_loc, bit_shift, bit_width, tag)
+    raise ValueError(f"not a member: {data!r}")
+
+
 def from_data(data: list[object]) -> Type:
     """Raises: ValueError: when the data is not what `to_data` makes."""
     match data:
@@ -330,8 +337,7 @@ def from_data(data: list[object]) -> Type:
         case ["Array", list(element), int(count)]:
             return Array(from_data(element), count)
         case ["Struct", str(name), int(size), list(fields), bool(by_name), int(alignment)]:
-            members = tuple(Field(field[0], from_data(field[1]), *field[2:]) for field in fields)
-            return Struct(name, size, members, by_name, alignment)
+            return Struct(name, size, tuple(map(_field_from_data, fields)), by_name, alignment)
         case ["Tuple", list(elements)]:
             return Tuple(tuple(from_data(e) for e in elements))
         case ["Record", list(fields)]:

@@ -60,6 +60,7 @@ class ProgramType(IntEnum):
     SOCKET_FILTER = 1
     KPROBE = 2
     TRACEPOINT = 5
+    XDP = 6
     PERF_EVENT = 7
     RAW_TRACEPOINT = 17
     TRACING = 26

@@ -202,17 +202,21 @@ def load_btf(blob: bytes) -> int:
         return _with_growing_log(attempt, LOG_SIZE, refusal)[0]
 
 
-def test_run(prog_fd: int, data_in: bytes = b"", ctx_in: bytes = b"", cpu: int | None = None) -> tuple[int, int]:
-    """(return value as u32, duration in ns) of one run of the program on data or a context made up by the caller.
+def test_run(
+    prog_fd: int, data_in: bytes = b"", ctx_in: bytes = b"", cpu: int | None = None, *, repeat: int = 0
+) -> tuple[int, int]:
+    """(return value as u32, duration in ns) of a run of the program on data or a context made up by the caller.
 
     A raw tracepoint program takes only `ctx_in`, u64s up to twelve, and reports no duration (0); only such a program
-    can be run on a given CPU. kprobe, tracepoint and perf_event programs cannot be run so.
+    can be run on a given CPU. A program for packets takes 14 bytes of data or more, can be run `repeat` times, and
+    reports the average duration; a signal ends the repetition with EINTR. kprobe, tracepoint and perf_event programs
+    cannot be run so.
     Source: kernel document bpf/bpf_prog_run.rst. Raises KernelError.
     """
     flags = 0 if cpu is None else TEST_RUN_ON_CPU
     attributes = pack(
         _TEST_RUN,
-        *(prog_fd, 0, len(data_in), 0, address_of(data_in), 0, 0, 0),
+        *(prog_fd, 0, len(data_in), 0, address_of(data_in), 0, repeat, 0),
         *(len(ctx_in), 0, address_of(ctx_in), 0, flags, cpu or 0),
     )
     bpf(Command.PROG_TEST_RUN, attributes, f"program fd {prog_fd}")

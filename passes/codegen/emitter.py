@@ -20,7 +20,7 @@ from ...core.emitter import Value
 from ...core.types import INT64, UINT64, VOID, Int, Pointer, String
 from .bpf_function import BpfFunction, Frame
 from .llvm import I32, I64, PTR, DebugPlaces
-from .loops import for_each, loop, while_loop
+from .loops import for_each, loop, range_loop, while_loop
 from .memory import STACK_BUDGET, MemoryEmitter
 from .per_cpu import for_each_cpu
 from .resources import FAILURE_SLOT_SIZE, PREEMPTIBLE_SLOTS, SCRATCH_LIMIT, Resources
@@ -63,9 +63,15 @@ class ProgramEmitter(MemoryEmitter):
         self._callbacks = 0
         #: What each of the program's functions may use of the stack that they share.
         self.stack_budget = STACK_BUDGET // (1 + _loop_depth(probe.node.body))
+        # LLVM keeps variables in registers as long as it can, and puts what does not fit onto the stack. Of many it may
+        # need all at once, as it moves arithmetic into the branches that use it.
+        self.keeps_variables_in_scratch = 8 * len(probe.variant.variables) > self.stack_budget // 2
         self.frame = Frame()
         self.unit = BpfFunction(module, probe.program_name, [("ctx", PTR)], self.frame, callback=False)
         self._main = self.unit
+        #: The node that code is being emitted for.
+        self.place: ast.Node = probe.node
+        self.statement_node = probe.node
         self._scope(probe.program_name)
         self._own_scratch = 8 if probe_type.preemptible else 0
         self.scratch_used = self.scratch_peak = self._own_scratch
@@ -74,12 +80,13 @@ class ProgramEmitter(MemoryEmitter):
             self.builder.store(I64(probe_type.default_return), self.unit.word("result"))
 
     def _scope(self, name: str) -> None:
-        self.unit.scope = self._debug.function(self.unit.function, name, self._source.locate(self._node.span).line)
+        line = self._source.locate(self.place.span).line
+        static = self.unit.is_callback
+        self.unit.scope = self._debug.function(self.unit.function, name, line, static=static)
 
     # Places in the script
 
     def at(self, node: ast.Node) -> None:
-        #: The node that code is being emitted for.
         self.place = node
         place = self._source.locate(node.span)
         self.builder.debug_metadata = self._debug.at(self.unit.scope, place.line, place.column)
@@ -185,13 +192,7 @@ class ProgramEmitter(MemoryEmitter):
 
     def range_loop(self, start: Value, end: Value, body: Callable[[Value], None]) -> None:
         """`body` for each number from `start` up to but not including `end`, which are signed."""
-        first = self.variable(INT64, captured=True)
-        self.store_as(INT64, self.place_of(first), start)
-        runs = self.compare("<", start, end, signed=True)
-        count = self.choose(runs, lambda: self.binary("-", end, start), lambda: self.constant(0))
-        self.loop(
-            Value(count.handle, UINT64), lambda index: body(self.binary("+", self.load_variable(first), index))
-        )
+        range_loop(self, start, end, body)
 
     def while_loop(self, condition: Callable[[], Value], body: Callable[[], None]) -> None:
         """Both are emitted inside the loop's function, as the body of `loop` is."""

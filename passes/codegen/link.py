@@ -28,8 +28,9 @@ from ...core.bytecode import (
 from ...core.frozen import dataclass
 from .object_file import ObjectFunction
 
-#: The kernel's check_max_stack_depth rounds each function's stack up to this; newer kernels to 16 where there is a JIT.
-_STACK_UNIT = 32
+#: check_max_stack_depth of kernel/bpf/verifier.c rounds each function's stack up to this where there is a JIT. Kernels
+#: before 6.8 round to 32; what is too much for them only, they say themselves.
+_STACK_UNIT = 16
 _FRAME_POINTER = 10
 
 

@@ -60,8 +60,8 @@ class DebugPlaces:
         self._unit = unit
         self._places: dict[tuple[int, int, int], ir.DIValue] = {}
 
-    def function(self, function: ir.Function, name: str, line: int) -> ir.DIValue:
-        """The debug scope of a program."""
+    def function(self, function: ir.Function, name: str, line: int, *, static: bool = False) -> ir.DIValue:
+        """The debug scope of a function; the kernel takes no callback whose type does not say that it is static."""
         scope = self._module.add_debug_info(
             "DISubprogram",
             {
@@ -71,7 +71,7 @@ class DebugPlaces:
                 "line": line,
                 "type": self._type,
                 "scopeLine": line,
-                "spFlags": ir.DIToken("DISPFlagDefinition"),
+                "spFlags": ir.DIToken("DISPFlagLocalToUnit | DISPFlagDefinition" if static else "DISPFlagDefinition"),
                 "unit": self._unit,
             },
             is_distinct=True,

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ...core.emitter import Value
-from ...core.types import UINT64, VOID, Pointer
+from ...core.integers import convert
+from ...core.types import INT64, UINT64, VOID, Pointer
 from .bpf_function import BpfFunction
 from .llvm import I64, PTR
 from .values import OWN_MEMORY
@@ -26,13 +27,37 @@ CUT_SHORT = f"Loop ended after {MAX_ROUNDS} rounds, which is as many as the kern
 
 def loop(emitter: ProgramEmitter, count: Value, body: Callable[[Value], None]) -> None:
     """`count` rounds, 64 bits unsigned; `body` gets the number of the round, from 0."""
+    known = emitter.known(count)
+    rounds = count if known is not None and known <= MAX_ROUNDS else _clamped(emitter, count)
+    callback = _callback(emitter, (("index", I64),), lambda index: body(Value(index, UINT64)))
+    _call(emitter, "loop", rounds, callback)
+
+
+def _clamped(emitter: ProgramEmitter, count: Value) -> Value:
     limit = emitter.constant(MAX_ROUNDS)
     too_many = emitter.compare(">", count, limit)
     with emitter.when(too_many):
-        emitter.count_failure_at(emitter.place, "", emitter.constant(0), CUT_SHORT)
-    rounds = emitter.choose(too_many, lambda: limit, lambda: count)
-    callback = _callback(emitter, (("index", I64),), lambda index: body(Value(index, UINT64)))
-    _call(emitter, "loop", rounds, callback)
+        emitter.count_failure_at(emitter.statement_node, "", emitter.constant(0), CUT_SHORT)
+    return emitter.choose(too_many, lambda: limit, lambda: count)
+
+
+def range_loop(emitter: ProgramEmitter, start: Value, end: Value, body: Callable[[Value], None]) -> None:
+    """A round for each number from `start` up to but not including `end`, which are signed."""
+    first, last = emitter.known(start), emitter.known(end)
+    if first is None:
+        home = emitter.variable(INT64, captured=True)
+        emitter.store_as(INT64, emitter.place_of(home), start)
+    if first is not None and last is not None:
+        count = emitter.constant(max(0, convert(INT64, last) - convert(INT64, first)), UINT64)
+    else:
+        runs = emitter.compare("<", start, end, signed=True)
+        count = emitter.choose(runs, lambda: emitter.binary("-", end, start), lambda: emitter.constant(0))
+
+    def one_round(index: Value) -> None:
+        begin = emitter.constant(first) if first is not None else emitter.load_variable(home)
+        body(emitter.binary("+", begin, Value(index.handle, INT64)))
+
+    loop(emitter, count, one_round)
 
 
 def while_loop(emitter: ProgramEmitter, condition: Callable[[], Value], body: Callable[[], None]) -> None:
@@ -46,7 +71,7 @@ def while_loop(emitter: ProgramEmitter, condition: Callable[[], Value], body: Ca
     callback = _callback(emitter, (("index", I64),), one_round)
     rounds = _call(emitter, "loop", emitter.constant(MAX_ROUNDS), callback)
     with emitter.when(emitter.compare("==", rounds, emitter.constant(MAX_ROUNDS))):
-        emitter.count_failure_at(emitter.place, "", emitter.constant(0), CUT_SHORT)
+        emitter.count_failure_at(emitter.statement_node, "", emitter.constant(0), CUT_SHORT)
 
 
 def for_each(emitter: ProgramEmitter, map_name: str, body: Callable[[Value, Value], None]) -> None:
@@ -58,7 +83,7 @@ def for_each(emitter: ProgramEmitter, map_name: str, body: Callable[[Value, Valu
     )
     code = _call(emitter, "for_each_map_elem", emitter.map(map_name), callback)
     with emitter.when(emitter.compare("<", code, emitter.constant(0), signed=True)):
-        emitter.count_failure_at(emitter.place, "for_each_map_elem", code)
+        emitter.count_failure_at(emitter.statement_node, "for_each_map_elem", code)
 
 
 def _callback(emitter: ProgramEmitter, arguments: tuple[tuple[str, Any], ...], body: Callable[..., None]) -> BpfFunction:

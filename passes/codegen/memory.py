@@ -34,6 +34,9 @@ class MemoryEmitter(ControlEmitter):
     scratch_used: int
     scratch_peak: int
     stack_budget: int
+    keeps_variables_in_scratch: bool
+    #: The innermost `statement`.
+    statement_node: ast.Node
     _wanted: tuple[Value, int] | None = None
 
     def __init__(self) -> None:
@@ -95,9 +98,10 @@ class MemoryEmitter(ControlEmitter):
     def statement(self, node: ast.Node) -> Iterator[None]:
         """Scratch reserved inside is free again afterwards."""
         self.at(node)
-        used = self.scratch_used
+        used, outer = self.scratch_used, self.statement_node
+        self.statement_node = node
         yield
-        self.scratch_used = used
+        self.scratch_used, self.statement_node = used, outer
 
     @contextmanager
     def wanted(self, place: tuple[Value, int] | None) -> Iterator[None]:
@@ -122,7 +126,7 @@ class MemoryEmitter(ControlEmitter):
         `captured`: bodies of loops see it that are not the one that it is made in.
         """
         size = 8 if _is_scalar(type_) else round_up(max(size_of(type_), 1), 8)
-        if not captured and self._fits_on_stack(size):
+        if not (captured or self.keeps_variables_in_scratch) and self._fits_on_stack(size):
             variable = Variable(type_, self.unit, self.unit.stack(size), 0)
         else:
             variable = Variable(type_, None, None, self.claim(size))

@@ -48,6 +48,11 @@ class ValueEmitter:
         handle = self.handle(value)
         return self.builder.ptrtoint(handle, I64) if handle.type == PTR else handle
 
+    def known(self, value: Value) -> int | None:
+        """The number that a value is while it is compiled, as it was given; None when only the program knows."""
+        handle = value.handle
+        return int(handle.constant) if isinstance(handle, ir.Constant) and handle.type != PTR else None
+
     def handle(self, value: Value) -> Any:
         """The IR value; a string literal is put into memory now."""
         return self.in_memory(value) if isinstance(value.handle, Constant) else value.handle

@@ -27,8 +27,9 @@ class ExpandStage:
             return None
         from .pid_filter import FilterPid
         from .points import ExpandPoints
+        from .unique_points import CheckUniquePoints
 
-        return [ExpandPoints(), FilterPid()]
+        return [ExpandPoints(), CheckUniquePoints(), FilterPid()]
 
 
 PLUGIN = ExpandStage()

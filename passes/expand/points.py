@@ -23,6 +23,13 @@ class ExpandPoints:
                 for point in variant.points:
                     name = f"{re.sub(r'[^A-Za-z0-9_]', '_', point.name)}_{len(probes) + 1}"
                     probes.append(ExpandedProbe(point, probe.node, variant, name))
+        limit = compilation.config.max_bpf_progs
+        if len(probes) > limit:
+            compilation.diagnostics.error(
+                f"Your program is trying to generate more than {len(probes) - 1} BPF programs, "
+                f"which exceeds the current limit of {limit}",
+                hints=["You can raise the limit with the BPFTRACE_MAX_BPF_PROGS environment variable."],
+            )
         limit = compilation.config.max_probes
         if len(probes) > limit:
             compilation.diagnostics.error(

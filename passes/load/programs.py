@@ -26,12 +26,14 @@ _LOG_LIMIT = (16 << 20) - 2
 class Programs:
     """The loaded programs of one CompiledProgram: `descriptors` in its order.
 
-    Raises: LoadError: when the kernel refuses one; the others are closed again.
+    Raises: LoadError: when the kernel refuses one; the others are closed again. KernelError: when it refuses the types
+    that one needs.
     """
 
     def __init__(self, compiled: CompiledProgram, maps: Mapping[str, int], options: RunOptions) -> None:
         self.descriptors: list[int] = []
-        btf = _load_btf(compiled.btf)
+        has_callbacks = any(len(program.functions) > 1 for program in compiled.programs)
+        btf = _load_btf(compiled.btf, needed=has_callbacks)
         try:
             for program in compiled.programs:
                 self.descriptors.append(_load(program, compiled, maps, btf, options))
@@ -47,16 +49,19 @@ class Programs:
             os.close(self.descriptors.pop())
 
 
-def _load_btf(blob: bytes) -> int:
+def _load_btf(blob: bytes, *, needed: bool) -> int:
     """The fd of the program's own types, 0 without.
 
-    They only make programs easier to inspect: a kernel that does not take them runs the program all the same.
+    The kernel takes no callback whose type it does not know. All else runs without types, which then only make programs
+    easier to inspect.
     """
     if not blob:
         return 0
     try:
         return bpf.load_btf(blob)
     except bpf.KernelError:
+        if needed:
+            raise
         return 0
 
 
@@ -67,6 +72,7 @@ def _load(
     image = bpf.ProgramImage(
         bpf.ProgramType[program.program_type.upper()],
         with_maps(program, maps),
+        license=compiled.config.license,
         name=program.name,
         btf_fd=btf if described else 0,
         func_info=_function_info(program) if described else b"",
@@ -80,6 +86,7 @@ def _load(
         return bpf.load_program(
             image.prog_type,
             image.insns,
+            license=image.license,
             name=image.name,
             btf_fd=image.btf_fd,
             func_info=image.func_info,

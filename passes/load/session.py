@@ -6,12 +6,13 @@ All of it is file descriptors, so nothing stays behind when the process is kille
 
 from __future__ import annotations
 
+import errno
 import select
 import sys
-from collections.abc import Sequence
-from time import monotonic, sleep
+from collections.abc import Mapping, Sequence
+from time import monotonic, perf_counter_ns, sleep
 
-from ...core.artifacts import EVENTS_MAP, FAILURES_MAP, CompiledProgram, FailureSite, MapSpec
+from ...core.artifacts import EVENTS_MAP, FAILURES_MAP, CompiledProgram, FailureSite, MapSpec, ProgramSpec
 from ...core.linux import bpf
 from ...core.linux.ringbuf import RingBuffer
 from ...core.probe import Link
@@ -19,17 +20,19 @@ from .failures import FailureCounts
 from .maps import Maps
 from .processes import TracedProcess
 from .programs import Programs
-from .signals import EndSignals
+from .signals import RunSignals
 
 #: Seconds that a record which was begun before the probes were detached has to be completed in.
 _LAST_RECORD = 0.5
+#: The smallest packet that the kernel runs a program on: an Ethernet header.
+_PACKET = bytes(14)
 
 
 class KernelSession:
     """The `Session` of core.artifacts; see there for what each method promises.
 
-    `end_programs` are the descriptors of the end programs in the script's order; `verbose` tells on standard error how
-    a child ended.
+    `descriptors` has those of the programs that are run by hand, by lifecycle and in the script's order; `verbose`
+    tells on standard error what is run, and how a child ended.
     """
 
     def __init__(
@@ -37,9 +40,9 @@ class KernelSession:
         program: CompiledProgram,
         maps: Maps,
         programs: Programs,
-        signals: EndSignals,
+        signals: RunSignals,
         process: TracedProcess | None,
-        end_programs: Sequence[int],
+        descriptors: Mapping[str, Sequence[tuple[ProgramSpec, int]]],
         *,
         verbose: bool,
     ) -> None:
@@ -50,7 +53,7 @@ class KernelSession:
         self._programs = programs
         self._signals = signals
         self._process = process
-        self._end_programs = end_programs
+        self._by_hand = descriptors
         self._verbose = verbose
         self._links: list[Link] = []
         self._stopped = False
@@ -103,9 +106,9 @@ class KernelSession:
         return self._failures.gained(self._maps.value(self.program.map(FAILURES_MAP)))
 
     def finished(self) -> bool:
-        if self._signals.count or not self._links:
+        if self._signals.count or (self._process is not None and self._process.ended()):
             return True
-        return self._process is not None and self._process.ended()
+        return not self._links and not any(self._by_hand[lifecycle] for lifecycle in ("signal", "test", "bench"))
 
     def stop(self) -> None:
         self._stopped = True
@@ -121,8 +124,28 @@ class KernelSession:
             self._links.pop().close()
 
     def run_end_probes(self) -> None:
-        for descriptor in self._end_programs:
+        self._run_all("end")
+
+    def run_signal_probes(self) -> None:
+        if self._signals.take_user():
+            self._run_all("signal")
+
+    def _run_all(self, lifecycle: str) -> None:
+        for _, descriptor in self._by_hand[lifecycle]:
             bpf.test_run(descriptor)
+
+    def run_program(self, program: ProgramSpec, repeat: int = 1) -> tuple[int, int]:
+        descriptor = next(fd for programs in self._by_hand.values() for spec, fd in programs if spec is program)
+        while True:
+            try:
+                if program.program_type == "xdp":
+                    return bpf.test_run(descriptor, _PACKET, repeat=repeat)
+                begun = perf_counter_ns()
+                returned, _ = bpf.test_run(descriptor)
+                return returned, perf_counter_ns() - begun
+            except bpf.KernelError as error:
+                if error.errno != errno.EINTR or self._signals.count:
+                    raise
 
     def close(self) -> None:
         self._detach()

@@ -1,8 +1,9 @@
-"""SIGINT and SIGTERM end a run in an orderly way: they wake whoever waits, and leave it to them to stop.
+"""The signals of a run: SIGINT and SIGTERM end it in an orderly way, SIGUSR1 is for the script's `self` probes.
 
-Nothing is raised from a signal handler, so no resource is lost half-way. Whoever sends a third one does not want to
-wait for that (output into a pipe that nobody reads can block for ever): it has its default effect. SIGUSR1 is ignored,
-as tools that drive a tracer expect. The earlier handlers come back when the run is over.
+They wake whoever waits, and leave it to them to act. Nothing is raised from a signal handler, so no resource is lost
+half-way. Whoever sends a third SIGINT or SIGTERM does not want to wait (output into a pipe that nobody reads can block
+for ever): it has its default effect. A SIGUSR1 that no probe waits for is ignored, as tools that drive a tracer expect.
+The earlier handlers come back when the run is over.
 """
 
 from __future__ import annotations
@@ -14,16 +15,21 @@ from types import FrameType
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
-class EndSignals:
-    """Catches the signals from construction to `restore`. Main thread only (signal(3) handlers in Python are)."""
+class RunSignals:
+    """Catches the signals from construction to `restore`. Main thread only (signal(3) handlers in Python are).
 
-    def __init__(self) -> None:
-        #: How many signals came.
+    `catches_user`: somebody will ask for SIGUSR1 with `take_user`.
+    """
+
+    def __init__(self, *, catches_user: bool = False) -> None:
+        #: How many signals came that end the run.
         self.count = 0
+        self._user_came = False
         self.descriptor, self._write_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._wakeup_before = signal.set_wakeup_fd(self._write_end, warn_on_full_buffer=False)
         self._before = {number: signal.signal(number, self._note) for number in _ENDING}
-        self._before[signal.SIGUSR1] = signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+        user = self._note_user if catches_user else signal.SIG_IGN
+        self._before[signal.SIGUSR1] = signal.signal(signal.SIGUSR1, user)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.count += 1
@@ -31,6 +37,14 @@ class EndSignals:
         if self.count == 2:
             for ending in _ENDING:
                 signal.signal(ending, signal.SIG_DFL)
+
+    def _note_user(self, number: int, frame: FrameType | None) -> None:
+        self._user_came = True
+
+    def take_user(self) -> bool:
+        """Whether SIGUSR1 came since the last call, once or more often."""
+        came, self._user_came = self._user_came, False
+        return came
 
     def drain(self) -> None:
         """Empties the wakeup descriptor, so that it does not stay readable. Every caught signal put a byte there."""

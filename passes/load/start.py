@@ -1,4 +1,5 @@
-"""Brings a compiled program to life: everything loaded, begin programs run, probes attached, the traced child waiting.
+"""Brings a compiled program to life: what the mode needs loaded, begin programs run, probes attached, the traced child
+waiting.
 
 It reads from top to bottom as the sequence of a start. Whatever goes wrong on the way undoes all of it and becomes a
 LoadError, so that callers have one thing to print.
@@ -11,17 +12,18 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 from ...core.artifacts import CompiledProgram, ProgramSpec, Session
 from ...core.linux import bpf, machine
 from ...core.linux.errors import ENOTSUPP, KernelError
-from ...core.probe import AttachPointError, AttachRequest
+from ...core.probe import LIFECYCLES, AttachPointError, AttachRequest
 from ...core.run import LoadError, RunOptions, load_error
 from .maps import Maps
 from .processes import ChildProcess, TracedProcess
 from .programs import Programs
 from .session import KernelSession
-from .signals import EndSignals
+from .signals import RunSignals
 
 _UNABLE = "Unable to attach probe: {}. If this is expected, set the 'missing_probes' config variable to 'warn'."
 _TOO_MANY = (
@@ -29,6 +31,12 @@ _TOO_MANY = (
     "You can increase the limit through the BPFTRACE_MAX_PROBES environment variable, but BE CAREFUL since a high "
     "number of probes attached can cause your system to crash."
 )
+
+#: The modes in which nothing is attached, and what to say when only programs of such a mode could run.
+_MODES = {
+    "test": "No probes attached; use --test to run test probes.",
+    "bench": "No probes attached; use --bench to run benchmark probes.",
+}
 
 #: What running a raw tracepoint program by hand gives on a kernel that cannot.
 _NO_TEST_RUN = (errno.EINVAL, ENOTSUPP)
@@ -40,25 +48,23 @@ Loaded = tuple[ProgramSpec, int]
 def start(compiled: CompiledProgram, options: RunOptions) -> Session:
     """Raises: LoadError."""
     with ExitStack() as undo, _kernel_errors():
-        _check_count(compiled)
-        _raise_limits(compiled)
-        signals = EndSignals()
+        needed = _needed(compiled, options)
+        _check_count(needed)
+        _raise_limits(needed)
+        signals = RunSignals(catches_user=any(_lifecycle(p, options) == "signal" for p in needed.programs))
         undo.callback(signals.restore)
         process = _process(options)
         if process is not None:
             undo.callback(process.close)
         maps = Maps(compiled.maps, compiled.config)
         undo.callback(maps.close)
-        programs = Programs(compiled, maps.descriptors, options)
+        programs = Programs(needed, maps.descriptors, options)
         undo.callback(programs.close)
 
-        loaded = list(zip(compiled.programs, programs.descriptors, strict=True))
-        of_life: dict[str, list[Loaded]] = {"begin": [], "attached": [], "end": []}
-        for program, fd in loaded:
-            of_life[options.probe_types[program.point.probe_type].lifecycle].append((program, fd))
-        session = KernelSession(
-            compiled, maps, programs, signals, process, [fd for _, fd in of_life["end"]], verbose=options.verbose
-        )
+        of_life: dict[str, list[Loaded]] = {lifecycle: [] for lifecycle in LIFECYCLES}
+        for program, fd in zip(needed.programs, programs.descriptors, strict=True):
+            of_life[_lifecycle(program, options)].append((program, fd))
+        session = KernelSession(compiled, maps, programs, signals, process, of_life, verbose=options.verbose)
         # From here on the session owns all of it.
         undo.pop_all()
         undo.callback(session.close)
@@ -73,7 +79,7 @@ def start(compiled: CompiledProgram, options: RunOptions) -> Session:
         if process is not None:
             process.prepare()
         _attach_all(session, of_life["attached"], signals, options)
-        session.attached = len(loaded)
+        session.attached = len(needed.programs)
         undo.pop_all()
         return session
 
@@ -86,10 +92,25 @@ def _kernel_errors() -> Iterator[None]:
         raise load_error(str(error)) from error
 
 
+def _lifecycle(program: ProgramSpec, options: RunOptions) -> str:
+    return options.probe_types[program.point.probe_type].lifecycle
+
+
+def _needed(compiled: CompiledProgram, options: RunOptions) -> CompiledProgram:
+    """With just the programs that run in this mode. Raises: LoadError: when there are none."""
+    if not compiled.programs:
+        raise load_error("No probes to attach", status=1)
+    if options.mode in _MODES:
+        programs = [p for p in compiled.programs if _lifecycle(p, options) in ("begin", options.mode)]
+    else:
+        programs = [p for p in compiled.programs if _lifecycle(p, options) not in _MODES]
+        if not programs:
+            raise load_error(_MODES[_lifecycle(compiled.programs[0], options)])
+    return replace(compiled, programs=tuple(programs))
+
+
 def _check_count(compiled: CompiledProgram) -> None:
     count, limit = len(compiled.programs), compiled.config.max_probes
-    if not count:
-        raise load_error("No probes to attach", status=1)
     if count > limit:
         raise load_error(_TOO_MANY.format(count, limit), status=1)
 
@@ -105,6 +126,8 @@ def _raise_limits(compiled: CompiledProgram) -> None:
 
 
 def _process(options: RunOptions) -> TracedProcess | None:
+    if options.mode in _MODES:
+        return None
     if options.command:
         return ChildProcess(options.command)
     return None if options.pid is None else TracedProcess(options.pid)
@@ -121,7 +144,7 @@ def _run_begin(program: ProgramSpec, fd: int, options: RunOptions) -> None:
     _say(options, f"Attaching '{program.point.name}' probe")
 
 
-def _attach_all(session: KernelSession, loaded: list[Loaded], signals: EndSignals, options: RunOptions) -> None:
+def _attach_all(session: KernelSession, loaded: list[Loaded], signals: RunSignals, options: RunOptions) -> None:
     """Attaches probes so that those on one event run in the script's order. Raises: LoadError."""
     order: tuple[list[Loaded], list[Loaded]] = [], []
     for program, fd in loaded:

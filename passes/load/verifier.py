@@ -24,7 +24,8 @@ _STATISTICS = re.compile(r"processed \d+ insns|verification time|stack depth|max
 EXPLANATIONS = (
     (
         r"combined stack size|stack frame is too large|stack size \d+ exceeds",
-        "Stack size is too large. A smaller on_stack_limit moves large values off the stack.",
+        "Stack size is too large. A smaller on_stack_limit moves large values off the stack; loops inside each other "
+        "share it.",
     ),
     (
         r"invalid mem access '(?:scalar|inv)'",
@@ -36,7 +37,7 @@ EXPLANATIONS = (
         "a result that may be null is used without a test",
     ),
     (
-        r"BPF program is too large|processed \d+ insns.*limit.*exceeded|too many instructions",
+        r"BPF program is too large|jumps is too complex|processed \d+ insns.*limit.*exceeded|too many instructions",
         "following every path through the program takes the verifier more steps than it allows; shorter loops or "
         "fewer branches help",
     ),
@@ -45,7 +46,7 @@ EXPLANATIONS = (
         "the verifier cannot see that this loop ends",
     ),
     (
-        r"unknown func|program of this type cannot use helper|cannot use helper|helper call is not allowed",
+        r"unknown func|invalid func|program of this type cannot use helper|cannot use helper|helper call is not allowed",
         "this kernel does not offer that BPF helper to this type of probe",
     ),
     (

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 class OutputStage:
-    """The event loop in plain Python; named 'events' among the plugins."""
+    """Events, tests and benchmarks, in plain Python; named 'events' among the plugins."""
 
     @hookimpl
     def output(self, session: Session, options: RunOptions) -> int:
-        from .loop import run_session
+        from .run import run_session
 
         return run_session(session, options)
 

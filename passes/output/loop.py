@@ -9,18 +9,15 @@ from __future__ import annotations
 import os
 from time import monotonic, sleep
 
-from ...core.artifacts import MapSpec, Session
-from ...core.output import Format, Rendering
+from ...core.artifacts import Session
 from ...core.run import RunOptions
 from ...core.types import OwnedType, Tuple, Type
 from .events import EventDecoder
 from .failures import FailureReporter
-from .maps import MapReader
 from .rendering import ValueRendering
-from .stream import OutputStream
+from .run_output import RunOutput
+from .stream import STDOUT, OutputStream
 from .symbols import MappingWatch, ProcessSymbols
-
-STDOUT, STDERR = 1, 2
 
 #: Milliseconds to wait for events that need not wake us. Idle waits double up to the last, at the start of a run from
 #: the first, since a traced process may be a short one, and after events from the second.
@@ -31,83 +28,6 @@ GATHER = 0.01
 BUSY_SPAN = 1 << 15
 #: Seconds between looks at the failure counters while events keep coming; the most between looks at the traced process.
 CHECK_INTERVAL = 0.1
-
-
-def run_session(session: Session, options: RunOptions) -> int:
-    """Runs a session to its end and closes it; gives the exit status.
-
-    Raises: LoadError: when the command of -c cannot be run. KernelError: when the events or the failure counters cannot
-    be read.
-    """
-    descriptor = STDOUT
-    try:
-        if options.output_path is not None:
-            try:
-                descriptor = os.open(options.output_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
-            except OSError as error:
-                text = os.strerror(error.errno or 0)
-                _write_error(f'ERROR: Failed to open output file: "{options.output_path}": {text}\n'.encode())
-                return 1
-        return EventLoop(session, options, OutputStream(descriptor, options.buffering)).run()
-    finally:
-        session.close()
-        if descriptor != STDOUT:
-            os.close(descriptor)
-
-
-class RunOutput:
-    """The `core.output.Output` of a run."""
-
-    def __init__(self, session: Session, rendering: ValueRendering, format_: Format, stream: OutputStream) -> None:
-        self.rendering: Rendering = rendering
-        self.format = format_
-        #: Set by `exit`: the events that are still queued are not for us.
-        self.exiting = False
-        self.status = 0
-        self._session = session
-        self._stream = stream
-        self._maps = MapReader(session, rendering)
-        self._chunks: list[bytes] = []
-        self.write = self._chunks.append
-
-    def flush(self) -> None:
-        """Writes what was queued."""
-        if self._chunks:
-            data = b"".join(self._chunks)
-            self._chunks.clear()
-            self._stream.write(data)
-
-    def notice(self, data: bytes, on_output: bool) -> None:
-        """Writes to the output or to standard error, in order with what was queued."""
-        if on_output:
-            self.write(data)
-        else:
-            self.flush()
-            _write_error(data)
-
-    def error(self, message: str) -> None:
-        self.notice(f"ERROR: {message}\n".encode("utf-8", "surrogateescape"), False)
-
-    def print_map(self, name: str, *, top: int = 0, divisor: int = 1) -> None:
-        self.show_map(self._session.program.map(name), explicit=True, top=top, divisor=divisor)
-
-    def show_map(self, spec: MapSpec, *, explicit: bool, top: int = 0, divisor: int = 1) -> None:
-        try:
-            entries = self._maps.entries(spec, explicit=explicit, top=top, divisor=divisor)
-        except OSError as error:
-            self.error(f"Error printing map: {error}")
-            return
-        self.write(self.format.map(spec, entries, explicit=explicit))
-
-    def clear_map(self, name: str) -> None:
-        self._session.clear_map(self._session.program.map(name))
-
-    def zero_map(self, name: str) -> None:
-        self._session.zero_map(self._session.program.map(name))
-
-    def exit(self, code: int) -> None:
-        self.status = code & 0xFF
-        self.exiting = True
 
 
 class EventLoop:
@@ -130,7 +50,11 @@ class EventLoop:
             self._watch = MappingWatch(symbols, session.pid, CHECK_INTERVAL)
 
     def run(self) -> int:
-        """Gives the exit status."""
+        """Gives the exit status that the script asked for.
+
+        Raises: LoadError: when the command of -c cannot be run. KernelError: when the events or the failure counters
+        cannot be read.
+        """
         session, output = self._session, self._output
         session.release()
         if self._watch is not None:
@@ -143,7 +67,7 @@ class EventLoop:
         session.run_end_probes()
         self._drain()
         self._finish()
-        return self._status()
+        return output.status
 
     def _announce(self) -> None:
         output = self._output
@@ -161,6 +85,7 @@ class EventLoop:
         session, output, stream, watch = self._session, self._output, self._stream, self._watch
         wait, next_check = FIRST_WAIT, 0.0
         while not output.exiting and stream.error is None and not session.finished():
+            session.run_signal_probes()
             span = session.read_span()
             if span:
                 self._decoder.decode(span)
@@ -202,15 +127,6 @@ class EventLoop:
         output.flush()
         self._stream.flush()
 
-    def _status(self) -> int:
-        error = self._stream.error
-        if error is None:
-            return self._output.status
-        if not isinstance(error, BrokenPipeError):
-            where = f' "{self._options.output_path}"' if self._options.output_path else ""
-            _write_error(f"ERROR: Failed to write output{where}: {os.strerror(error.errno or 0)}\n".encode())
-        return 1
-
 
 def _has_user_stack(type_: Type) -> bool:
     match type_:
@@ -219,10 +135,3 @@ def _has_user_stack(type_: Type) -> bool:
         case Tuple(elements):
             return any(map(_has_user_stack, elements))
     return False
-
-
-def _write_error(data: bytes) -> None:
-    try:
-        os.write(STDERR, data)
-    except BrokenPipeError:
-        return  # nobody reads what goes wrong any more

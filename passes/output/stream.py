@@ -8,9 +8,17 @@ from __future__ import annotations
 
 import os
 import select
+from typing import Protocol
 
+STDOUT, STDERR = 1, 2
 #: A full buffer, in bytes.
 CAPACITY = 1 << 16
+
+
+class Stream(Protocol):
+    """What takes the output of a batch of events."""
+
+    def write(self, data: bytes) -> None: ...
 
 
 class OutputStream:
@@ -55,3 +63,27 @@ class OutputStream:
                 select.select([], [self._descriptor], [])
             except OSError as error:
                 self.error = error
+
+
+class Capture:
+    """Keeps output instead of writing it."""
+
+    def __init__(self) -> None:
+        self._chunks: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        self._chunks.append(data)
+
+    def take(self) -> bytes:
+        """All that was written since the last call."""
+        data = b"".join(self._chunks)
+        self._chunks.clear()
+        return data
+
+
+def write_error(data: bytes) -> None:
+    """To standard error, at once."""
+    try:
+        os.write(STDERR, data)
+    except BrokenPipeError:
+        return  # nobody reads what goes wrong any more

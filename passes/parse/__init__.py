@@ -27,9 +27,24 @@ class ParseStage:
         if stage != "parse":
             return None
         from .attach_points import SplitAttachPoints
+        from .config import ApplyConfig
+        from .control_flow import CheckControlFlow
+        from .deprecated import CheckDeprecated
+        from .imports import ResolveImports
+        from .macros import ExpandMacros
         from .syntax import ParseSyntax
+        from .unstable import CheckUnstable
 
-        return [ParseSyntax(), SplitAttachPoints()]
+        return [
+            ParseSyntax(),
+            ApplyConfig(),
+            ResolveImports(),
+            CheckUnstable(),
+            CheckDeprecated(),
+            SplitAttachPoints(),
+            CheckControlFlow(),
+            ExpandMacros(),
+        ]
 
 
 PLUGIN = ParseStage()

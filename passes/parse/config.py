@@ -15,7 +15,10 @@ from ...core.source import display
 
 @dataclass(frozen=True, slots=True)
 class ApplyConfig:
-    """A check of Program, which stays as it is, and a new `compilation.config`. Of a key set twice the last one counts."""
+    """A check of Program, which stays as it is, and a new `compilation.config`.
+
+    Of a key that is set twice the last value counts.
+    """
 
     name: str = "config"
     stage: str = "parse"

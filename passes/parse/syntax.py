@@ -76,7 +76,7 @@ def _parse(start: str, text: str, source: Source, offset: int, diagnostics: Diag
             builder.offset = offset
             _record(error, builder, source, diagnostics)
         return None
-    node = _too_deep(tree)
+    node = nested_too_deep(tree)
     if node is not None:
         diagnostics.error("syntax: nesting too deep", node.span)
         return None
@@ -109,7 +109,7 @@ def _record(error: Exception, builder: TreeBuilder, source: Source, diagnostics:
     diagnostics.error(f"syntax: {message}", span)
 
 
-def _too_deep(tree: ast.Node) -> ast.Node | None:
+def nested_too_deep(tree: ast.Node) -> ast.Node | None:
     """The first node below `MAXIMUM_DEPTH`, behind `MAXIMUM_CHAIN`, or that would be there more than `MAXIMUM_COPIES`
     times."""
     pending: list[tuple[ast.Node, int, int, int]] = [(tree, 0, 0, 1)]

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from lark import Token, Transformer
+from lark import Token, Transformer, Tree
 
 from ...core import ast
 from ...core.diagnostics import Diagnostics
@@ -74,6 +74,8 @@ class TreeBuilder(Transformer[Token, ast.Program]):
         if isinstance(item, Token):
             assert item.start_pos is not None and item.end_pos is not None
             return Span(item.start_pos + self.offset, item.end_pos + self.offset)
+        if isinstance(item, Tree):
+            return self._span(item.children)
         if isinstance(item, ast.Cast):
             # The span is that of the parentheses alone.
             return Span(item.span.start, self.extent(item.operand).end)

@@ -25,13 +25,27 @@ class TypeCheckStage:
     def stage_passes(self, stage: str) -> Sequence[Pass] | None:
         if stage != "typecheck":
             return None
+        from .c_macros import ExpandCMacros
         from .calls import CheckCalls
         from .fold import FoldConstants
         from .infer import InferTypes
         from .match import MatchPoints
+        from .options import ReplaceOptions
+        from .positional_parameters import ReplaceParameters
         from .scopes import ResolveVariables
+        from .unroll import UnrollLoops
 
-        return [FoldConstants(), MatchPoints(), ResolveVariables(), CheckCalls(), InferTypes()]
+        return [
+            ReplaceParameters(),
+            ExpandCMacros(),
+            FoldConstants(),
+            ReplaceOptions(),
+            UnrollLoops(),
+            MatchPoints(),
+            ResolveVariables(),
+            CheckCalls(),
+            InferTypes(),
+        ]
 
 
 PLUGIN = TypeCheckStage()

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ...core import ast
-from ...core.c_types import CTypes
 from ...core.compilation import Compilation
 from ...core.diagnostics import Diagnostics
 from ...core.types import Type, settle
@@ -34,14 +33,13 @@ class Body:
         layout: Layout,
         bindings: Mapping[ast.Variable, str],
         maps: MapTable,
-        c_types: CTypes,
         compilation: Compilation,
     ) -> None:
         self.layout = layout
         self.bindings = bindings
         self.compilation = compilation
         self.maps = maps
-        self.c_types = c_types
+        self.c_types = compilation.c_types
         self.types: dict[ast.Node, Type] = {}
         self.variables: dict[str, Type] = {}
         self.declared: dict[str, Type] = {}

@@ -7,7 +7,6 @@ Everything that depends on types is asked of the functions themselves during inf
 from __future__ import annotations
 
 from ...core import ast
-from ...core.c_types import CTypes
 from ...core.compilation import Compilation
 from ...core.diagnostics import did_you_mean
 from ...core.frozen import dataclass
@@ -29,15 +28,15 @@ class CheckCalls:
 
     def run(self, matched: MatchedProgram, compilation: Compilation) -> MatchedProgram:
         for body in (*matched.program.probes, *matched.program.functions):
-            _BodyCheck(matched.c_types, compilation).check(body)
+            _BodyCheck(compilation).check(body)
         return matched
 
 
 class _BodyCheck:
     """One probe or function. `words` are nodes that are no expressions: stack modes and the like, types."""
 
-    def __init__(self, c_types: CTypes, compilation: Compilation) -> None:
-        self._c_types = c_types
+    def __init__(self, compilation: Compilation) -> None:
+        self._c_types = compilation.c_types
         self._functions = compilation.functions
         self._diagnostics = compilation.diagnostics
         self._words: set[ast.Node] = set()

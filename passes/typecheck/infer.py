@@ -36,7 +36,7 @@ class InferTypes:
     def run(self, matched: MatchedProgram, compilation: Compilation) -> TypedProgram:
         maps = MapTable()
         bodies = [
-            [Body(layout, probe.bindings, maps, matched.c_types, compilation) for layout in probe.layouts]
+            [Body(layout, probe.bindings, maps, compilation) for layout in probe.layouts]
             for probe in matched.probes
         ]
         probes = [
@@ -50,7 +50,7 @@ class InferTypes:
             TypedProbe(probe.node, tuple(_variant(body) for body in layouts))
             for probe, layouts in zip(matched.probes, bodies, strict=True)
         )
-        return TypedProgram(matched.program, typed, maps.types(declarations), matched.c_types)
+        return TypedProgram(matched.program, typed, maps.types(declarations), compilation.c_types)
 
 
 class ProbeCheck:

@@ -5,11 +5,13 @@ This happens before any type is inferred, because `args` decides the types of th
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ...core import ast
 from ...core.compilation import Compilation
 from ...core.diagnostics import did_you_mean
 from ...core.frozen import dataclass
-from ...core.probe import AttachPointError, ConcretePoint, ProbeType
+from ...core.probe import AttachPointError, ConcretePoint, NoMatch, ProbeType
 from ...core.types import Struct
 from .matched import Layout, MatchedProbe, MatchedProgram
 
@@ -22,12 +24,19 @@ class MatchPoints:
     stage: str = "typecheck"
 
     def run(self, program: ast.Program, compilation: Compilation) -> MatchedProgram:
-        return MatchedProgram(program, tuple(_match_probe(probe, compilation) for probe in program.probes))
+        matched = (_match_probe(probe, compilation) for probe in program.probes)
+        probes = tuple(probe for probe in matched if probe is not None)
+        kept = program
+        if len(probes) != len(program.probes):
+            kept = replace(program, probes=tuple(probe.node for probe in probes))
+        return MatchedProgram(kept, probes)
 
 
-def _match_probe(probe: ast.Probe, compilation: Compilation) -> MatchedProbe:
+def _match_probe(probe: ast.Probe, compilation: Compilation) -> MatchedProbe | None:
+    """The probe with its points; nothing for one that has none and is to be removed then."""
     layouts: dict[tuple[str, object], tuple[ProbeType, Struct | None, list[ConcretePoint]]] = {}
-    recorded = len(compilation.diagnostics.recorded)
+    diagnostics, missing_probes = compilation.diagnostics, compilation.config.missing_probes
+    recorded, refused = len(diagnostics.recorded), False
     for written in probe.attach_points:
         try:
             probe_type = _probe_type(written, compilation)
@@ -37,10 +46,21 @@ def _match_probe(probe: ast.Probe, compilation: Compilation) -> MatchedProbe:
                 # The struct's name does not matter: `sys_enter_*` has hundreds of events and a few dozen layouts.
                 key = point.probe_type, args and (args.size, args.fields)
                 layouts.setdefault(key, (probe_type, args, []))[2].append(point)
+        except NoMatch as error:
+            if missing_probes == "error":
+                diagnostics.error(str(error), written.span, hints=error.hints)
+            elif missing_probes == "warn":
+                diagnostics.warning(f"{str(error).removesuffix('.')}. Skipping.", written.span, hints=error.hints)
         except AttachPointError as error:
-            compilation.diagnostics.error(str(error), written.span, hints=error.hints)
-    if not layouts and len(compilation.diagnostics.recorded) == recorded:
-        compilation.diagnostics.error(
+            diagnostics.error(str(error), written.span, hints=error.hints)
+            refused = True
+    if not layouts and missing_probes != "error" and not refused:
+        if missing_probes == "warn":
+            message = "Probe has no valid attach points. It is being removed from the program."
+            diagnostics.warning(message, probe.span)
+        return None
+    if not layouts and len(diagnostics.recorded) == recorded:
+        diagnostics.error(
             "Probe has no valid attach points. If this is expected, set the 'missing_probes' config variable to "
             "'warn'.",
             probe.span,

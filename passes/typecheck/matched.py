@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import field
 
 from ...core import ast
-from ...core.c_types import CTypes, NoCTypes
 from ...core.frozen import dataclass
 from ...core.probe import ConcretePoint, ProbeType
 from ...core.types import Struct
@@ -36,5 +35,4 @@ class MatchedProgram:
 
     program: ast.Program
     probes: tuple[MatchedProbe, ...]
-    c_types: CTypes = field(default_factory=NoCTypes)
     functions: Mapping[ast.Function, Mapping[ast.Variable, str]] = field(default_factory=dict)

@@ -38,6 +38,7 @@ def field_type(body: Body, node: ast.FieldAccess) -> Type | None:
         return base
     holder = base
     while isinstance(holder, Pointer):
+        _warn_without_space(body, node, holder)
         holder = holder.pointee
     match holder:
         case Tuple(elements) if node.name.isdecimal() and not isinstance(base, Pointer):
@@ -105,6 +106,7 @@ def dereference(body: Body, node: ast.Unary, operand: ast.Expression) -> Type | 
         case Pointer(pointee=Void()):
             return body.error(f"Can not dereference type '{type_}'", node)
         case Pointer(pointee=pointee):
+            _warn_without_space(body, node, type_)
             return pointee
         case Int():
             return UINT64
@@ -143,7 +145,22 @@ def index_type(body: Body, node: ast.Index) -> Type | None:
             return body.error(
                 f"The array index operator [] cannot be used on a pointer to an unsized type ({base}).", node
             )
+    _warn_without_space(body, node, base)
     return base.pointee
+
+
+def _warn_without_space(body: Body, node: ast.Node, pointer: Pointer) -> None:
+    """Says, once, that nobody knows which memory is read."""
+    message = "Addrspace is not set"
+    if pointer.space == "none" and not any(d.message == message for d in body.diagnostics.recorded):
+        body.diagnostics.warning(message, node.span)
+
+
+def warn_of_spaces(body: Body, node: ast.Node, left: Type, right: Type) -> None:
+    """Says that two addresses that meet are of different memories."""
+    match left, right:
+        case Pointer(space=("kernel" | "user") as one), Pointer(space=("kernel" | "user") as other) if one != other:
+            body.diagnostics.warning("Addrspace mismatch", node.span)
 
 
 def _tuple_element(body: Body, node: ast.Index, base: Tuple) -> Type:

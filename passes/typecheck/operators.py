@@ -20,6 +20,7 @@ from ...core.types import (
     settle,
 )
 from .body import mismatch
+from .members import warn_of_spaces
 from .promotion import (
     COMPARISONS,
     INVALID,
@@ -117,6 +118,7 @@ def _comparison_type(
     body: Body, node: ast.Binary | ast.Assignment, operator: str, left: Type, right: Type
 ) -> Type:
     one, other = _operands(node)
+    warn_of_spaces(body, node, left, right)
     if wrong := comparison_error(operator, left, right):
         notes = [Note(f"left ({left})", one.span), Note(f"right ({right})", other.span)]
         body.diagnostics.error(wrong, node.span, notes=notes if wrong.startswith("Type mismatch") else ())

@@ -50,6 +50,6 @@ class FunctionCheck:
 def function_checks(matched: MatchedProgram, maps: MapTable, compilation: Compilation) -> list[FunctionCheck]:
     layout = Layout(_InFunction(), (ConcretePoint("function", "function", {}),), None)
     return [
-        FunctionCheck(Body(layout, bindings, maps, matched.c_types, compilation), function)
+        FunctionCheck(Body(layout, bindings, maps, compilation), function)
         for function, bindings in matched.functions.items()
     ]

@@ -23,6 +23,7 @@ from ...core.types import (
 )
 from .body import mismatch
 from .map_table import LOCKED
+from .members import warn_of_spaces
 from .operators import binary_type
 from .promotion import IMPOSSIBLE, INVALID, LOSSY, conversion, is_condition, promote
 from .type_names import declared_type
@@ -251,6 +252,8 @@ def _assign_variable(
         body.diagnostics.error(mismatch("variable", target.name, type_, known or type_), statement.span)
         return
     body.types[target] = merged
+    if known is not None:
+        warn_of_spaces(body, statement, known, type_)
     if known is not None and merged != known and slot in body.locked:
         body.error(LOCKED, target)
         return

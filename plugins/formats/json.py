@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from ...core.artifacts import MapSpec
 from ...core.json_text import json_string
-from ...core.output import Format, Rendering, RuntimeFailure, map_key_text
+from ...core.output import BenchmarkResult, Format, Rendering, RuntimeFailure, TestResult, map_key_text
 from ...core.types import Type
 
 
@@ -63,8 +63,34 @@ class JsonFormat:
         helper = json_string(failure.helper.encode())
         return _line("helper_error", f'"msg": {text}, "helper": {helper}, "retcode": {failure.code}, {place}')
 
+    def tests_begin(self, count: int) -> bytes:
+        return b""
+
+    def test_begins(self, name: str) -> bytes:
+        return b""
+
+    def test_ended(self, result: TestResult) -> bytes:
+        passed = "true" if result.passed else "false"
+        data = f'"duration": {result.duration}, "passed": {passed}, "output": {json_string(result.output)}'
+        return _line("test_result", f'"data": {{{_name(result.name)}: {{{data}}}}}')
+
+    def tests_ended(self, results: Sequence[TestResult]) -> bytes:
+        return b""
+
+    def benchmarks(self, results: Sequence[BenchmarkResult]) -> bytes:
+        return b"".join(map(_benchmark, results))
+
     def end(self) -> bytes:
         return b""
+
+
+def _benchmark(result: BenchmarkResult) -> bytes:
+    data = f'"average": {result.average}, "iters": {result.iterations}'
+    return _line("benchmark_result", f'"data": {{{_name(result.name)}: {{{data}}}}}')
+
+
+def _name(name: str) -> str:
+    return json_string(name.encode("utf-8", "surrogateescape"))
 
 
 def _line(kind: str, members: str) -> bytes:

@@ -9,8 +9,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from ...core.artifacts import MapSpec
-from ...core.output import Format, Rendering, RuntimeFailure, map_key_text
+from ...core.output import BenchmarkResult, Format, Rendering, RuntimeFailure, TestResult, map_key_text
 from ...core.types import OwnedType, Type
+
+_GREEN, _RED, _RESET = "\x1b[32m", "\x1b[31m", "\x1b[0m"
+#: Nanoseconds of each unit of time, the largest first.
+_UNITS = ((1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "μs"), (1, "ns"))
+#: The columns of the table of benchmarks; the name takes more where one is longer.
+_NAME_WIDTH, _TIME_WIDTH, _ITERATIONS_WIDTH = 40, 15, 10
 
 
 class TextFormat:
@@ -58,8 +64,52 @@ class TextFormat:
         diagnostic = Diagnostic(Severity.WARNING, message, failure.span)
         return format_diagnostic(diagnostic, failure.source, colour=colour).encode()
 
+    def tests_begin(self, count: int) -> bytes:
+        return _line("=" * 10, f"Running {count} tests.")
+
+    def test_begins(self, name: str) -> bytes:
+        return _line(" RUN      ", name)
+
+    def test_ended(self, result: TestResult) -> bytes:
+        took = f"{result.name} ({_duration(result.duration)})"
+        if result.passed:
+            return _line("       OK ", took)
+        shown = b"".join(line + b"\n" for line in result.output.split(b"\n") if line)
+        return shown + _line("  FAILED  ", took, _RED)
+
+    def tests_ended(self, results: Sequence[TestResult]) -> bytes:
+        failed = [result.name for result in results if not result.passed]
+        text = _line("=" * 10, f"{_tests(len(results))} ran.")
+        text += _line("  PASSED  ", f"{_tests(len(results) - len(failed))}.")
+        if failed:
+            text += _line("  FAILED  ", f"{_tests(len(failed))}, listed below:", _RED)
+        return text + b"".join(_line("  FAILED  ", name, _RED) for name in failed)
+
+    def benchmarks(self, results: Sequence[BenchmarkResult]) -> bytes:
+        name_width = max([_NAME_WIDTH, *(len(result.name) for result in results)]) + 1
+        rows: list[tuple[str, object, object]] = [("Benchmark", "Time(ns)", "Iterations")]
+        rows += [(result.name, result.average, result.iterations) for result in results]
+        lines = [f"{name:<{name_width}}{time!s:<{_TIME_WIDTH}}{iterations}\n" for name, time, iterations in rows]
+        lines.insert(1, "-" * (name_width + _TIME_WIDTH + _ITERATIONS_WIDTH) + "\n")
+        return "".join(lines).encode("utf-8", "surrogateescape")
+
     def end(self) -> bytes:
         return b"\n\n"
+
+
+def _line(tag: str, text: str, colour: str = _GREEN) -> bytes:
+    """A line about tests; its tag is coloured always, as those who look for it expect."""
+    return f"{colour}[{tag}]{_RESET} {text}\n".encode("utf-8", "surrogateescape")
+
+
+def _tests(count: int) -> str:
+    return "1 test" if count == 1 else f"{count} tests"
+
+
+def _duration(nanoseconds: int) -> str:
+    """In the largest unit of which there is at least one."""
+    scale, unit = next((row for row in _UNITS if nanoseconds >= row[0]), _UNITS[-1])
+    return f"{nanoseconds // scale} {unit}"
 
 
 class Text:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ...core.glob import glob, has_wildcard
 from ...core.linux.errors import KernelError
-from ...core.probe import AttachPointError, AttachRequest, ConcretePoint, Link, PointSpec, ProbeType
+from ...core.probe import AttachPointError, AttachRequest, ConcretePoint, Link, NoMatch, PointSpec, ProbeType
 from ...core.types import Struct
 from .parts import check_count
 
@@ -46,7 +46,7 @@ class TracepointProbe(ProbeType):
         category, event = str(spec.settings["category"]), str(spec.settings["event"])
         if not has_wildcard(category + event):
             if target.tracepoint_text(category, event) is None:
-                raise AttachPointError(f"Tracepoint not found: {category}:{event}", _similar(category, event, target))
+                raise NoMatch(f"Tracepoint not found: {category}:{event}", _similar(category, event, target))
             return [_point(category, event)]
         categories, events = glob(category), glob(event)
         return [_point(c, e) for c, e in target.tracepoints() if categories.fullmatch(c) and events.fullmatch(e)]
@@ -64,7 +64,7 @@ class TracepointProbe(ProbeType):
         except TracepointFormatError as error:
             raise AttachPointError(f"Could not parse arguments of \"{point.name}\": {error}") from error
         if record is None:
-            raise AttachPointError(f"Tracepoint not found: {category}:{event}")
+            raise NoMatch(f"Tracepoint not found: {category}:{event}")
         fields = RecordTypes("user" if category == "syscalls" else "kernel", target.btf).fields(record.fields)
         return Struct(event, max((f.offset + f.size for f in record.fields), default=0), fields)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ...core.glob import has_wildcard
 from ...core.numbers import NumberError, parse_integer
-from ...core.probe import AttachPointError, AttachRequest, ConcretePoint, Link, PointSpec, ProbeType
+from ...core.probe import AttachPointError, AttachRequest, ConcretePoint, Link, NoMatch, PointSpec, ProbeType
 from ...core.types import UINT64, Type
 from .parts import check_count, read_number
 from .registers import argument_offset, registers
@@ -72,16 +72,14 @@ class UserProbe(ProbeType):
         file, function = str(spec.settings["file"]), str(spec.settings["function"])
         paths = target.resolve_binary(file)
         if not paths:
-            raise AttachPointError(f"uprobe target file '{file}' does not exist or is not executable")
+            raise NoMatch(f"uprobe target file '{file}' does not exist or is not executable")
         if not has_wildcard(file):
             paths = paths[:1]
         find = self._function_point if function else self._address_point
         points = [point for path in paths if (point := find(path, spec, target)) is not None]
         if not points:
             missing = f"{paths[0]}:{function or spec.settings['offset']}"
-            raise AttachPointError(
-                f"No matches for {spec.probe_type} {missing}.", _similar(paths[0], function, target)
-            )
+            raise NoMatch(f"No matches for {spec.probe_type} {missing}.", _similar(paths[0], function, target))
         return points
 
     def _function_point(self, path: str, spec: PointSpec, target: Target) -> ConcretePoint | None:

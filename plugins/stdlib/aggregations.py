@@ -35,7 +35,7 @@ def _emit_total(emitter: Emitter, part: Callable[[Value], Value], words: int) ->
     """The sums over all CPUs of the first words of their parts."""
     totals = [emitter.scratch(_WORD) for _ in range(words)]
     for total in totals:
-        emitter.zero(total, _WORD)
+        emitter.store(total, emitter.constant(0, UINT64))
 
     def add(cpu: Value) -> None:
         slot = part(cpu)
@@ -133,8 +133,8 @@ class _Extreme(_OfNumber):
     def emit_read(self, emitter: Emitter, type_: OwnedType, part: Callable[[Value], Value]) -> Value:
         integer = _integer(type_)
         best, is_known = emitter.scratch(_WORD), emitter.scratch(_WORD)
-        emitter.zero(best, _WORD)
-        emitter.zero(is_known, _WORD)
+        for place in best, is_known:
+            emitter.store(place, emitter.constant(0, UINT64))
 
         def take(cpu: Value) -> None:
             slot = part(cpu)

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 class Exit(Action):
-    """`exit([code])`: ends the probe now and the run when the event is handled; the status is the code's low 8 bits."""
+    """`exit([code])`: ends the run when the event is handled; the status is the code's low 8 bits.
+
+    In a probe a `return` follows it, which the pass `control-flow` has put there; in a macro the probe goes on.
+    """
 
     names: ClassVar[tuple[str, ...]] = ("exit",)
     signature: ClassVar[Signature] = Signature(0, 1, kinds={0: ("int",)})
@@ -24,7 +27,6 @@ class Exit(Action):
 
     def emit(self, emitter: Emitter, call: EmitSite) -> Value:
         emitter.event([partial(call.value, index) for index in range(len(call.types))], call.types, {})
-        emitter.end_probe()
         return emitter.constant(0, VOID)
 
     def handler(self, event: EventSpec, output: Output) -> Callable[[tuple[Any, ...]], None]:

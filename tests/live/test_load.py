@@ -18,7 +18,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pybpftrace.core.artifacts import CompiledProgram, FailureSite, LineInfo, MapSpec, ProgramSpec, Relocation, Session
+from pybpftrace.core.artifacts import (
+    CompiledProgram,
+    FailureSite,
+    FunctionInfo,
+    LineInfo,
+    MapSpec,
+    ProgramSpec,
+    Relocation,
+    Session,
+)
 from pybpftrace.core.config import Config
 from pybpftrace.core.linux import bpf, machine
 from pybpftrace.core.probe import ConcretePoint, ProbeType
@@ -296,7 +305,8 @@ def test_a_programs_own_types_go_with_it_and_types_that_the_kernel_refuses_do_no
     types = struct.pack("<IIII", 1, 1 << 24, 4, 1 << 24 | 32) + struct.pack("<III", 0, 13 << 24, 1)
     types += struct.pack("<III", 5, 12 << 24, 2)
     blob = struct.pack("<HBBIIIII", 0xEB9F, 1, 0, 24, 0, len(types), len(types), len(strings)) + types + strings
-    typed = program(BEGIN, COUNT + EXIT, (Relocation(0, "map_value", "@hits"),), function_type_id=3)
+    types_of = (FunctionInfo(0, 3, "p"),)
+    typed = program(BEGIN, COUNT + EXIT, (Relocation(0, "map_value", "@hits"),), functions=types_of)
     for btf in (blob, blob[:-4]):
         with loaded(compiled(typed, btf=btf)) as session:
             assert hits(session) == 1

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
-from pybpftrace.core.artifacts import CompiledProgram, EventSpec, FailureSite, MapSpec
+from pybpftrace.core.artifacts import CompiledProgram, EventSpec, FailureSite, MapSpec, ProgramSpec
 from pybpftrace.core.config import Config
 from pybpftrace.core.emitter import Value
 from pybpftrace.core.function import Function
@@ -102,10 +102,14 @@ class FakeSession:
         source: str = "begin { }",
         config: Config | None = None,
         attached: int = 1,
+        programs: Sequence[ProgramSpec] = (),
+        runs: dict[str, tuple[tuple[int, int], list[bytes]]] | None = None,
     ) -> None:
+        """`runs` says what running a program gives, and the spans that it sends."""
         self.program = CompiledProgram(
-            Source("stdin", source), "x86_64", config or Config(), (), tuple(maps), tuple(events), (), {}
+            *(Source("stdin", source), "x86_64", config or Config(), tuple(programs), tuple(maps), tuple(events), (), {})
         )
+        self._runs = runs or {}
         self.attached = attached
         self.pid: int | None = None
         self.calls: list[str] = []
@@ -141,6 +145,15 @@ class FakeSession:
 
     def stop(self) -> None:
         self.calls.append("stop")
+
+    def run_signal_probes(self) -> None:
+        """Called at each round, which is of no interest to a test."""
+
+    def run_program(self, program: ProgramSpec, repeat: int = 1) -> tuple[int, int]:
+        self.calls.append(f"run {program.name} {repeat}")
+        outcome, spans = self._runs[program.name]
+        self._spans += spans
+        return outcome
 
     def run_end_probes(self) -> None:
         self.calls.append("end probes")
@@ -247,6 +260,7 @@ class Machine:
         self.failures: list[tuple[str, int, str]] = []
         self.globals: dict[str, int] = settings.pop("globals", {})
         self.ended = False
+        self.cpus = 2
         self._helpers = helpers or {}
         self._free = 0
         self._skipping = 0
@@ -316,6 +330,10 @@ class Machine:
     def scratch(self, size: int, *, string: bool = False) -> Value:
         self._free += 4096
         return Value(self._free, INT64)
+
+    def for_each_cpu(self, body: Callable[[Value], None]) -> None:
+        for cpu in range(self.cpus):
+            body(self.constant(cpu))
 
     def read_string(
         self, space: str, destination: Value, size: int | Value, address: Value, capacity: int

@@ -17,6 +17,7 @@ from pybpftrace.core.artifacts import (
     CompiledProgram,
     EventSpec,
     FailureSite,
+    FunctionInfo,
     LineInfo,
     MapSpec,
     ProgramSpec,
@@ -32,9 +33,11 @@ from pybpftrace.core.types import (
     UINT8,
     UINT64,
     Array,
+    Enum,
     Field,
     OwnedType,
     Pointer,
+    Record,
     String,
     Struct,
     Tuple,
@@ -53,7 +56,7 @@ PROGRAM = CompiledProgram(
             bytes(range(24)),
             (Relocation(1, "map", "@"),),
             (LineInfo(0, 1, 9), LineInfo(2, 2, 1)),
-            7,
+            (FunctionInfo(0, 7, "begin_1"), FunctionInfo(2, 9, "begin_1_loop_1")),
         ),
     ),
     maps=(
@@ -64,7 +67,13 @@ PROGRAM = CompiledProgram(
         EventSpec(
             3,
             "printf",
-            (String(1024), UINT8, Pointer(Struct("file", 8, (Field("f", Array(BOOL, 2), 4),)), "kernel")),
+            (
+                String(1024),
+                UINT8,
+                Pointer(Struct("file", 8, (Field("f", Array(BOOL, 2), 4),)), "kernel"),
+                Struct("bits", 4, (Field("b", INT32, 1, bit_shift=3, bit_width=5, tag="percpu"),), alignment=4),
+                Record((("r", Enum("colour", 4, False, (("RED", 1), ("BLUE", 2)))),)),
+            ),
             {"format": b"%s\xff\n", "types": (UINT64, [1, None]), "nested": {"a": True, 5: "b"}},
         ),
     ),
@@ -80,7 +89,7 @@ SAVED = to_bytes(PROGRAM, DEPENDENCIES)
 
 def signed(body: bytes) -> bytes:
     """A file whose checksum fits, whatever is in it."""
-    return b"pybpftrace-program 1 %s %d\n%s" % (blake2b(body, digest_size=16).hexdigest().encode(), len(body), body)
+    return b"pybpftrace-program 2 %s %d\n%s" % (blake2b(body, digest_size=16).hexdigest().encode(), len(body), body)
 
 
 def body() -> list[object]:
@@ -117,8 +126,8 @@ def test_saving_to_a_device_writes_to_it_and_leaves_it_a_device() -> None:
     [
         (b"", "x: not a pybpftrace program"),
         (b"#!/bin/sh\n", "x: not a pybpftrace program"),
-        (SAVED.replace(b"m 1 ", b"m 2 ", 1), "x: in format version 2, only 1 is read here: compile it again"),
-        (SAVED.replace(b"m 1 ", b"m \x1b[31m ", 1), "x: in format version ?[31m, only"),
+        (SAVED.replace(b"m 2 ", b"m 1 ", 1), "x: in format version 1, only 2 is read here: compile it again"),
+        (SAVED.replace(b"m 2 ", b"m \x1b[31m ", 1), "x: in format version ?[31m, only"),
         (SAVED[:-1], "x: truncated"),
         (SAVED[:20], "x: truncated"),
         (SAVED + b"x", "x: corrupt (the checksum does not fit)"),
@@ -186,6 +195,9 @@ def test_a_forged_value_anywhere_gives_an_artifact_error_or_a_program_that_saves
         {"programs": (replace(PROGRAM.programs[0], relocations=(Relocation(2, "map", "@"),)),)},
         {"programs": (replace(PROGRAM.programs[0], relocations=(Relocation(0, "map", "@gone"),)),)},
         {"programs": (replace(PROGRAM.programs[0], lines=(LineInfo(3, 1, 1),)),)},
+        {"programs": (replace(PROGRAM.programs[0], functions=(FunctionInfo(1, 7, "f"),)),)},
+        {"programs": (replace(PROGRAM.programs[0], functions=(FunctionInfo(0, 7, "f"), FunctionInfo(3, 7, "g"))),)},
+        {"programs": (replace(PROGRAM.programs[0], functions=(FunctionInfo(0, 7, "f"), FunctionInfo(0, 7, "g"))),)},
         {"maps": (PROGRAM.maps[0], PROGRAM.maps[0])},
         {"maps": (replace(PROGRAM.maps[0], key_size=4),)},
         {"events": PROGRAM.events * 2},

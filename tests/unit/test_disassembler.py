@@ -332,3 +332,15 @@ def test_no_bit_of_an_instruction_goes_unseen(insns: bytes, data: st.DataObject)
     flipped = bytearray(insns)
     flipped[bit // 8] ^= 1 << bit % 8
     assert texts(bytes(flipped)) != texts(insns)
+
+
+def test_functions_that_are_named_are_shown_by_name_where_they_are_loaded_and_called() -> None:
+    load = "18 41 00 00 03 00 00 00 00 00 00 00 00 00 00 00"
+    call, away = "85 10 00 00 01 00 00 00", "85 10 00 00 07 00 00 00"
+    leave = "95 00 00 00 00 00 00 00"
+    assert texts(code(f"{load} {call} {away} {leave}"), functions={4: "each_key"}) == [
+        "r1 = func[each_key] ll",
+        "call each_key",
+        "call +7",
+        "exit",
+    ]

@@ -12,7 +12,7 @@ from pybpftrace.core.artifacts import EventSpec, FailureSite, MapSpec
 from pybpftrace.core.config import Config
 from pybpftrace.core.types import INT64, UINT32
 from pybpftrace.passes.output import PLUGIN
-from pybpftrace.passes.output.loop import run_session
+from pybpftrace.passes.output.run import run_session
 from pybpftrace.passes.output.stream import OutputStream
 from pybpftrace.plugins.formats.json import Json
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from output_fakes import FUNCTIONS, Call, aggregated, rendering
+from output_fakes import FUNCTIONS, Call, Machine, aggregated, rendering
+from pybpftrace.core.emitter import Value
+from pybpftrace.core.function import Aggregation
+from pybpftrace.core.integers import convert
 from pybpftrace.core.types import BOOL, INT32, INT64, UINT32, UINT64, Int, OwnedType, String, Type
 
 
@@ -35,6 +38,44 @@ def test_the_parts_of_all_cpus_make_one_value(name: str, argument: Type, cpus: l
     type_ = type_of(name, argument)
     parts = [aggregated(type_, numbers) for numbers in cpus]
     assert FUNCTIONS[name].reduce(type_, parts) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "argument", "cpus"),
+    [
+        ("count", INT64, [[0, 0, 0], [0]]),
+        ("sum", INT64, [[5, -7], [1]]),
+        ("sum", UINT64, [[2**64 - 1], [2]]),
+        ("min", INT64, [[5, -3], [], [4]]),
+        ("min", INT64, [[], [4], [-9]]),
+        ("min", UINT64, [[5, 2**64 - 1], [9]]),
+        ("max", INT64, [[-5, -3], []]),
+        ("max", UINT64, [[5, 2**64 - 1], [9]]),
+        ("max", INT64, [[], []]),
+        ("avg", INT64, [[10], [15]]),
+        ("avg", INT64, [[-10], [-15]]),
+        ("avg", UINT64, [[2**64 - 1], [2**64 - 3]]),
+        ("avg", INT64, [[], []]),
+    ],
+)
+def test_a_program_reads_the_value_that_the_output_prints(name: str, argument: Type, cpus: list[list[int]]) -> None:
+    type_ = type_of(name, argument)
+    parts = [aggregated(type_, numbers) for numbers in cpus]
+    machine = Machine()
+    machine.cpus = len(parts) + 1  # the last one has no part
+
+    def part(cpu: Value) -> Value:
+        number = int(cpu.handle)  # type: ignore[call-overload]  # the machine's numbers are Python's
+        if number == len(parts):
+            return Value(0, INT64)
+        at = 64 * (number + 1)
+        machine.memory[at : at + type_.size] = parts[number]
+        return Value(at, INT64)
+
+    function = FUNCTIONS[name]
+    assert isinstance(function, Aggregation) and type_.integer is not None
+    read = function.emit_read(machine, type_, part)  # type: ignore[arg-type]  # a machine emits what tests need
+    assert convert(type_.integer, int(read.handle)) == function.reduce(type_, parts)  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize("name", ["sum", "min", "max", "avg", "stats"])
