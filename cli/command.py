@@ -13,34 +13,13 @@ from typing import Any
 import click
 
 from .. import __version__
-from ..core.numbers import NumberError, parse_integer
-from ..core.pipeline import STAGES
+from . import option_checks as checks
 from .arguments import Arguments
 from .getopt import Spelling, canonical
+from .option_checks import DEBUG_STAGES, DUMPS, KERNEL_LOG_STAGES, MODE_FLAGS, STAGE_NAMES
 from .usage import UsageError
 
 PROGRAM = "pybpftrace"
-STAGE_NAMES = tuple(stage.name for stage in STAGES)
-#: What can be shown, in the order of the stages; the numbers of --dump-to's files.
-DUMPS = ("ast", "types", "probes", "ir", "ir-opt", "asm", "maps")
-#: bpftrace's names for -d, and ours.
-DEBUG_STAGES = {
-    "ast": ("ast",),
-    "types": ("types",),
-    "codegen": ("ir",),
-    "codegen-opt": ("ir-opt",),
-    "dis": ("asm",),
-    "verifier": (),
-    "libbpf": (),
-    "all": DUMPS,
-}
-#: Those of them that show what the kernel's verifier says.
-_KERNEL_LOG_STAGES = ("verifier", "libbpf", "all")
-#: What --mode takes.
-MODES = ("codegen", "compiler-bench", "bench", "test", "format")
-#: Options that are short for a mode.
-MODE_FLAGS = {"test": "test", "bench": "bench", "fmt": "format"}
-PID_MAX = 4_194_304  # PID_MAX_LIMIT of include/linux/threads.h on 64-bit machines
 
 
 def _show_version(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
@@ -53,72 +32,6 @@ def _show_help(context: click.Context, parameter: click.Parameter, wanted: bool)
     if wanted:
         click.echo(help_text(), nl=False)
         context.exit()
-
-
-def _debug_stages(context: click.Context, parameter: click.Parameter, values: Sequence[str]) -> tuple[str, ...]:
-    stages = [stage for value in values for stage in value.split(",")]
-    for stage in stages:
-        if stage not in DEBUG_STAGES:
-            raise UsageError(f"ERROR: USAGE: invalid option for -d: {stage}")
-    return tuple(stages)
-
-
-def _buffering(context: click.Context, parameter: click.Parameter, value: str) -> str:
-    if value not in ("line", "full", "none"):
-        raise UsageError("ERROR: USAGE: -B must be either 'line', 'full', or 'none'.")
-    return value
-
-
-def _mode(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    if value not in (None, *MODES):
-        *most, last = (f"'{mode}'" for mode in MODES)
-        raise UsageError(f"ERROR: USAGE: --mode can only be {', '.join(most)} or {last}.")
-    return value
-
-
-def _mode_flag(context: click.Context, parameter: click.Parameter, count: int) -> bool:
-    """A short name of a mode takes no mode before it. click reads options in the order of the command line."""
-    earlier = (context.params.get(name) for name in ("mode", *MODE_FLAGS) if name != parameter.name)
-    if count > 1 or (count and any(earlier)):
-        raise UsageError(f"ERROR: USAGE: {parameter.opts[-1]} conflicts with existing --mode")
-    return bool(count)
-
-
-def _warnings(context: click.Context, parameter: click.Parameter, count: int) -> bool:
-    if count > 1:
-        raise UsageError("ERROR: USAGE: -kk has been deprecated. Use a single -k for runtime warnings.")
-    return count == 1
-
-
-def _use(context: click.Context, parameter: click.Parameter, values: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    pairs = []
-    for value in values:
-        stage, _, plugin = value.partition("=")
-        if stage not in STAGE_NAMES or not plugin:
-            raise UsageError(f"ERROR: USAGE: --use takes STAGE=PLUGIN with a stage of {', '.join(STAGE_NAMES)}.")
-        pairs.append((stage, plugin))
-    return tuple(pairs)
-
-
-def _choice(*choices: str) -> Any:
-    def check(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-        if value is not None and value not in choices:
-            raise UsageError(f"ERROR: USAGE: {parameter.opts[-1]} can only be {', '.join(map(repr, choices))}.")
-        return value
-
-    return check
-
-
-def _pid(context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
-    if value is None:
-        return None
-    try:
-        pid = parse_integer(value)
-    except NumberError as error:
-        raise UsageError(f"ERROR: Failed to parse pid: {error}: {value}") from None
-    if not 0 < pid <= PID_MAX:
-        raise UsageError(f"ERROR: Pid out of range: {pid}")
-    return pid
 
 
 class Option(click.Option):
@@ -138,11 +51,11 @@ _MAIN, _LOOK, _FIX = "OPTIONS", "DEVELOPER OPTIONS", "TROUBLESHOOTING OPTIONS"
 OPTIONS = [
     Option("program", "-e", group=_MAIN, metavar="PROGRAM", help="run PROGRAM"),
     Option("command", "-c", "--cmd", group=_MAIN, metavar="CMD", help="start CMD and trace it"),
-    Option("pid", "-p", "--pid", group=_MAIN, metavar="PID", callback=_pid, help="trace the process PID"),
+    Option("pid", "-p", "--pid", group=_MAIN, metavar="PID", callback=checks.pid, help="trace the process PID"),
     Option("output", "-o", "--output", group=_MAIN, metavar="FILE", help="write the program's output to FILE"),
     Option("format", "-f", group=_MAIN, metavar="FORMAT", default="text", help="output format: text, json"),
     Option(
-        "buffering", "-B", group=_MAIN, metavar="MODE", default="line", callback=_buffering,
+        "buffering", "-B", group=_MAIN, metavar="MODE", default="line", callback=checks.buffering,
         help="output buffering: line, full, none",
     ),
     Option("quiet", "-q", "--quiet", group=_MAIN, is_flag=True, help="say nothing about attaching"),
@@ -150,21 +63,24 @@ OPTIONS = [
         "verbose", "-v", "--verbose", group=_MAIN, is_flag=True, help="say more; shows the verifier's log on failure"
     ),
     Option(
-        "report_helper_failures", "-k", "--warnings", group=_MAIN, count=True, callback=_warnings,
+        "report_helper_failures", "-k", "--warnings", group=_MAIN, count=True, callback=checks.warnings,
         help="report failed reads and look-ups too",
     ),
     Option("no_warnings", "--no-warnings", group=_MAIN, is_flag=True, help="hide all warnings"),
     Option(
-        "include_directories", "-I", group=_MAIN, metavar="DIR", multiple=True, help="look for #include files in DIR too"
+        "include_directories", "-I", group=_MAIN, metavar="DIR", multiple=True,
+        help="look for #include files in DIR too",
     ),
     Option(
         "include_files", "--include", group=_MAIN, metavar="FILE", multiple=True, help="#include FILE before the script"
     ),
     Option("allows_unsafe", "--unsafe", group=_MAIN, is_flag=True, help="allow functions that change what they trace"),
-    Option("test", "--test", group=_MAIN, count=True, callback=_mode_flag, help="run the test probes, then end"),
-    Option("bench", "--bench", group=_MAIN, count=True, callback=_mode_flag, help="time the bench probes, then end"),
+    Option("test", "--test", group=_MAIN, count=True, callback=checks.mode_flag, help="run the test probes, then end"),
     Option(
-        "fmt", "--fmt", group=_MAIN, count=True, callback=_mode_flag,
+        "bench", "--bench", group=_MAIN, count=True, callback=checks.mode_flag, help="time the bench probes, then end"
+    ),
+    Option(
+        "fmt", "--fmt", group=_MAIN, count=True, callback=checks.mode_flag,
         help="print the script in its standard layout, or write it to -o FILE",
     ),
     Option("dry_run", "--dry-run", group=_MAIN, is_flag=True, help="load and attach, then end"),
@@ -188,29 +104,29 @@ OPTIONS = [
     Option("dump_asm", "--dump-asm", group=_LOOK, is_flag=True, help="show the BPF instructions by script line"),
     Option("dump_maps", "--dump-maps", group=_LOOK, is_flag=True, help="show maps and events"),
     Option(
-        "dump_format", "--dump-format", group=_LOOK, metavar="FORMAT", default="text", callback=_choice("text", "json"),
-        help="how dumps are written: text, json",
+        "dump_format", "--dump-format", group=_LOOK, metavar="FORMAT", default="text",
+        callback=checks.choice("text", "json"), help="how dumps are written: text, json",
     ),
     Option("dump_to", "--dump-to", group=_LOOK, metavar="DIR", help="write each dump to a file in DIR"),
     Option("print_changed", "--print-changed", group=_LOOK, is_flag=True, help="show what each pass changed"),
     Option("time_passes", "--time-passes", group=_LOOK, is_flag=True, help="show how long each pass took"),
     Option(
-        "stop_after", "--stop-after", group=_LOOK, metavar="STAGE", callback=_choice(*STAGE_NAMES),
+        "stop_after", "--stop-after", group=_LOOK, metavar="STAGE", callback=checks.choice(*STAGE_NAMES),
         help=f"end after STAGE: {', '.join(STAGE_NAMES)}",
     ),
     Option("list_passes", "--list-passes", group=_LOOK, is_flag=True, help="list the passes of each stage"),
     Option(
-        "use", "--use", group=_LOOK, metavar="STAGE=PLUGIN", multiple=True, callback=_use,
+        "use", "--use", group=_LOOK, metavar="STAGE=PLUGIN", multiple=True, callback=checks.use,
         help="let PLUGIN do STAGE",
     ),
     Option("verify_each", "--verify-each", group=_LOOK, is_flag=True, help="check each stage's result"),
     Option("target", "--target", group=_LOOK, metavar="DIR", help="compile for the machine captured in DIR"),
     Option(
-        "mode", "--mode", group=_LOOK, metavar="MODE", callback=_mode,
+        "mode", "--mode", group=_LOOK, metavar="MODE", callback=checks.mode,
         help="codegen: compile, then end; compiler-bench: time the compiler; test, bench, format: as --test, ...",
     ),
     Option(
-        "debug", "-d", "--debug", group=_FIX, metavar="STAGE", multiple=True, callback=_debug_stages,
+        "debug", "-d", "--debug", group=_FIX, metavar="STAGE", multiple=True, callback=checks.debug_stages,
         help=f"bpftrace's names for dumps: {', '.join(DEBUG_STAGES)}",
     ),
     Option("no_cache", "--no-cache", group=_FIX, is_flag=True, help="compile anew, and keep nothing of it"),
@@ -314,7 +230,7 @@ def _arguments(
         program=program or None,
         script_arguments=operands if program else operands[1:],
         show_warnings=not no_warnings,
-        show_verifier_log=any(stage in _KERNEL_LOG_STAGES for stage in debug),
+        show_verifier_log=any(stage in KERNEL_LOG_STAGES for stage in debug),
         dumps=tuple(name for name in DUMPS if name in wanted),
         dump_ast_after=tuple(name for name in dump_ast if name),
         mode=mode if mode and mode != "codegen" else "trace",

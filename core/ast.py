@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields
+from functools import cache
 from typing import TypeAlias
 
 from .frozen import dataclass
@@ -450,10 +451,15 @@ class Program(Node):
     probes: tuple[Probe, ...]
 
 
+@cache
+def _member_names(kind: type[Node]) -> tuple[str, ...]:
+    return tuple(member.name for member in fields(kind) if member.name != "span")
+
+
 def children(node: Node) -> Iterator[Node]:
     """The nodes directly below `node`, in source order."""
-    for member in fields(node):
-        value = getattr(node, member.name)
+    for name in _member_names(type(node)):
+        value = getattr(node, name)
         if isinstance(value, Node):
             yield value
         elif isinstance(value, tuple):

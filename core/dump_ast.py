@@ -39,13 +39,13 @@ def _data(node: ast.Node) -> dict[str, object]:
 
 
 def _members(node: ast.Node) -> Iterator[tuple[str, object]]:
-    """What a node says besides its children and its place, as display text where it is text."""
+    """What a node says besides its children and its place, as display text where it is text. Empty text is left out."""
     for member in fields(node):
         value = getattr(node, member.name)
         match value:
             case int() | bytes():
                 yield member.name, value
-            case str():
+            case str() if value:
                 yield member.name, display(value)
             case (str(), *_):
                 yield member.name, [display(item) for item in value]

@@ -52,9 +52,10 @@ def _program(
     assert probe_type is not None, "points come from registered probe types"
     built = link(probe.program_name, functions)
     if built.stack > STACK_LIMIT:
-        message = f"The probe {probe.point.name} needs {built.stack} bytes of stack, and the kernel gives {STACK_LIMIT}."
+        first = probe.node.attach_points[0]
+        message = f"The probe {first.text} needs {built.stack} bytes of stack, and the kernel gives {STACK_LIMIT}."
         hint = "A smaller on_stack_limit, shorter expressions or fewer loops inside each other may help."
-        compilation.diagnostics.error(message, probe.node.attach_points[0].span, hints=(hint,))
+        compilation.diagnostics.error(message, first.span, hints=(hint,))
     relocations = []
     for index, symbol in built.relocations:
         kind, _, number = symbol.partition(".")

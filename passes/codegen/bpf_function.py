@@ -103,7 +103,7 @@ class BpfFunction:
 
 
 class FunctionAddress:
-    """A function's address as an operand of type ptr; llvmlite's own functions still have the type of what they take."""
+    """A function's address as an operand of type ptr, which llvmlite's own functions do not have."""
 
     def __init__(self, function: ir.Function) -> None:
         self._function = function

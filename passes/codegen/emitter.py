@@ -275,12 +275,13 @@ class ProgramEmitter(MemoryEmitter):
         builder.ret(builder.load(result, typ=I64))
         self.frame.finish()
         if self.scratch_peak > SCRATCH_LIMIT:
+            first = self._node.attach_points[0]
             message = (
-                f"The probe {self.point.name} needs {self.scratch_peak} bytes of per-CPU memory at a time, and the "
+                f"The probe {first.text} needs {self.scratch_peak} bytes of per-CPU memory at a time, and the "
                 f"kernel gives at most {SCRATCH_LIMIT}."
             )
             hint = "Strings take most of it: a smaller max_strlen, or fewer strings in one statement, may help."
-            self._diagnostics.error(message, self._node.attach_points[0].span, hints=(hint,))
+            self._diagnostics.error(message, first.span, hints=(hint,))
 
     def _find_scratch(self, skip: Any, claims: bool) -> None:
         """Looks up this program's scratch. One that can be interleaved claims an area by the area's first word."""

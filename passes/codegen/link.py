@@ -10,21 +10,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 
-from ...core.bytecode import (
-    ADD,
-    ALU64,
-    BPF_PSEUDO_CALL,
-    BPF_PSEUDO_FUNC,
-    INSTRUCTION_SIZE,
-    K,
-    LDX,
-    LOAD_CONSTANT,
-    MOV,
-    ST,
-    STX,
-    X,
-    decode,
-)
+from ...core import bytecode as b
+from ...core.bytecode import INSTRUCTION_SIZE, LOAD_CONSTANT
 from ...core.frozen import dataclass
 from .object_file import ObjectFunction
 
@@ -81,9 +68,9 @@ def _reachable(main: str, functions: Mapping[str, ObjectFunction]) -> list[Objec
 
 
 def _refer(code: bytearray, index: int, distance: int) -> None:
-    """Makes the instruction at `index`, a load or a call, refer to the function `distance` slots behind the next slot."""
+    """Makes a load or a call at `index` refer to the function that begins `distance` slots behind the next slot."""
     at = index * INSTRUCTION_SIZE
-    source = BPF_PSEUDO_FUNC if code[at] == LOAD_CONSTANT else BPF_PSEUDO_CALL
+    source = b.BPF_PSEUDO_FUNC if code[at] == LOAD_CONSTANT else b.BPF_PSEUDO_CALL
     code[at + 1] = (code[at + 1] & 0x0F) | source << 4
     struct.pack_into("<i", code, at + 4, distance)
 
@@ -99,14 +86,15 @@ def stack_of(instructions: bytes) -> int:
     """The bytes of stack that a function takes: the lowest address that it reaches from its frame pointer."""
     lowest = 0
     copies: set[int] = set()
-    for slot in decode(instructions):
+    for slot in b.decode(instructions):
         kind, operation = slot.opcode & 0x07, slot.opcode & 0xF0
-        if kind == LDX and slot.src == _FRAME_POINTER or kind in (ST, STX) and slot.dst == _FRAME_POINTER:
+        base = slot.src if kind == b.LDX else slot.dst if kind in (b.ST, b.STX) else None
+        if base == _FRAME_POINTER:
             lowest = min(lowest, slot.offset)
-        if slot.opcode == ALU64 | MOV | X and slot.src == _FRAME_POINTER:
+        if slot.opcode == b.ALU64 | b.MOV | b.X and slot.src == _FRAME_POINTER:
             copies.add(slot.dst)
-        elif kind == ALU64 and slot.dst in copies:
-            if operation == ADD and slot.opcode & X == K:
+        elif kind == b.ALU64 and slot.dst in copies:
+            if operation == b.ADD and slot.opcode & b.X == b.K:
                 lowest = min(lowest, slot.imm)
             copies.discard(slot.dst)
     return -lowest

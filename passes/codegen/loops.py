@@ -28,7 +28,9 @@ CUT_SHORT = f"Loop ended after {MAX_ROUNDS} rounds, which is as many as the kern
 def loop(emitter: ProgramEmitter, count: Value, body: Callable[[Value], None]) -> None:
     """`count` rounds, 64 bits unsigned; `body` gets the number of the round, from 0."""
     known = emitter.known(count)
-    rounds = count if known is not None and known <= MAX_ROUNDS else _clamped(emitter, count)
+    if known == 0:
+        return
+    rounds = count if known is not None and known <= MAX_ROUNDS else _hidden(emitter, _clamped(emitter, count))
     callback = _callback(emitter, (("index", I64),), lambda index: body(Value(index, UINT64)))
     _call(emitter, "loop", rounds, callback)
 
@@ -39,6 +41,17 @@ def _clamped(emitter: ProgramEmitter, count: Value) -> Value:
     with emitter.when(too_many):
         emitter.count_failure_at(emitter.statement_node, "", emitter.constant(0), CUT_SHORT)
     return emitter.choose(too_many, lambda: limit, lambda: count)
+
+
+def _hidden(emitter: ProgramEmitter, count: Value) -> Value:
+    """The number by way of memory of which the verifier knows nothing.
+
+    When it sees that there are no rounds, Linux 6.18 takes the callback for dead code, removes it, and then refuses the
+    program for the missing function.
+    """
+    home = emitter.variable(UINT64, captured=True)
+    emitter.store(emitter.place_of(home), Value(count.handle, UINT64))
+    return emitter.load_variable(home)
 
 
 def range_loop(emitter: ProgramEmitter, start: Value, end: Value, body: Callable[[Value], None]) -> None:
@@ -75,7 +88,7 @@ def while_loop(emitter: ProgramEmitter, condition: Callable[[], Value], body: Ca
 
 
 def for_each(emitter: ProgramEmitter, map_name: str, body: Callable[[Value, Value], None]) -> None:
-    """One round for each key of a keyed map; `body` gets the addresses of the key and of the value (this CPU's part)."""
+    """A round for each key of a keyed map; `body` gets the addresses of the key and of the value (this CPU's part)."""
     callback = _callback(
         emitter,
         (("map", PTR), ("key", PTR), ("value", PTR)),
@@ -86,7 +99,9 @@ def for_each(emitter: ProgramEmitter, map_name: str, body: Callable[[Value, Valu
         emitter.count_failure_at(emitter.statement_node, "for_each_map_elem", code)
 
 
-def _callback(emitter: ProgramEmitter, arguments: tuple[tuple[str, Any], ...], body: Callable[..., None]) -> BpfFunction:
+def _callback(
+    emitter: ProgramEmitter, arguments: tuple[tuple[str, Any], ...], body: Callable[..., None]
+) -> BpfFunction:
     """A function that does one round and says by its result whether the loop goes on (0) or ends (1)."""
     with emitter.callback(arguments) as unit:
         body(*unit.function.args[:-1])

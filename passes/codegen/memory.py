@@ -1,7 +1,7 @@
 """The Emitter's own memory: where values are put (stack or per-CPU scratch), and loads, stores and copies there.
 
-Small temporaries live on the BPF stack, of which a program has 512 bytes for all its functions; everything else lives in
-the program's area of the scratch map. It knows neither the script nor the maps.
+Small temporaries live on the BPF stack, of which a program has 512 bytes for all its functions; everything else lives
+in the program's area of the scratch map. It knows neither the script nor the maps.
 """
 
 from __future__ import annotations

@@ -43,22 +43,20 @@ OWN, CONTEXT = "own", "context"
 class Place:
     """A value of `type` at `base` + `offset` bytes. `space` is 'own' or that of a pointer.
 
-    Direct access to the context needs an offset that the verifier knows; with `indirect` it is not known.
     """
 
     base: Value
     offset: int
     type: Type
     space: str
-    indirect: bool = False
 
     def at(self, offset: int, type_: Type) -> Place:
-        return Place(self.base, self.offset + offset, type_, self.space, self.indirect)
+        return Place(self.base, self.offset + offset, type_, self.space)
 
     def read(self, lowering: BodyLowering) -> Value:
         """The value: a number as it is, anything else as the address of a copy in the program's own memory."""
         emitter = lowering.emitter
-        if self.space == OWN or (self.space == CONTEXT and not self.indirect and is_scalar(self.type)):
+        if self.space == OWN or (self.space == CONTEXT and is_scalar(self.type)):
             return emitter.load(self.base, self.type, self.offset)
         return _read(lowering, self.space, emitter.offset(self.base, self.offset), self.type)
 
@@ -178,8 +176,11 @@ def _index_place(lowering: BodyLowering, node: ast.Index) -> Place:
         pointer, index = lowering.expression(node.base), lowering.expression(node.index)
         scaled = emitter.binary("*", index, emitter.constant(size_of(base_type.pointee)))
         address = typed(emitter.binary("+", pointer, scaled), base_type)
-        return Place(address, 0, base_type.pointee, base_type.space, indirect=True)
+        return Place(address, 0, base_type.pointee, base_type.space)
     holder = lower_place(lowering, node.base)
+    if holder.space == CONTEXT:
+        # The verifier takes no address inside the context that it does not know.
+        holder = Place(holder.read(lowering), 0, holder.type, OWN)
     assert isinstance(holder.type, Array | String)
     element = holder.type.element if isinstance(holder.type, Array) else INT8
     count = holder.type.count if isinstance(holder.type, Array) else holder.type.size
@@ -206,7 +207,7 @@ def _element(lowering: BodyLowering, node: ast.Index, holder: Place, element: Ty
                 emitter.count_failure_at(node, "", emitter.constant(0), OUT_OF_BOUNDS)
         distance = emitter.binary("*", index, emitter.constant(size_of(element)))
         base = emitter.offset(holder.base, holder.offset)
-        return Place(emitter.offset(base, distance), 0, element, holder.space, indirect=True)
+        return Place(emitter.offset(base, distance), 0, element, holder.space)
     result = emitter.memory(element)
     emitter.zero(result, size_of(element))
 

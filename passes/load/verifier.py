@@ -46,7 +46,7 @@ EXPLANATIONS = (
         "the verifier cannot see that this loop ends",
     ),
     (
-        r"unknown func|invalid func|program of this type cannot use helper|cannot use helper|helper call is not allowed",
+        r"unknown func|invalid func|cannot use helper|helper call is not allowed",
         "this kernel does not offer that BPF helper to this type of probe",
     ),
     (

@@ -1,7 +1,7 @@
 """What an action sees of the running session: where its text goes, the script's maps, and the end of the run.
 
-It collects what a batch of events writes and puts it out at once. Where that goes is the stream's business, what it looks
-like the format's.
+It collects what a batch of events writes and puts it out at once. Where that goes is the stream's business, what it
+looks like the format's.
 """
 
 from __future__ import annotations

@@ -118,13 +118,13 @@ class Automaton:
                 else:
                     states.pop()
                 state = gotos[states[-1]][origin]
+                if state == final:
+                    return values[-1]
                 states.append(state)
                 action = actions[state].get(name)
             if action is None:
                 before = values[-1] if values else None
                 raise Unexpected(at if character else last, not character, self._accepted(states), before)
-            if name == END and action == final:
-                return values[-1]
             state = action
             states.append(state)
             values.append(Token(name, token_text, at + offset, end + offset))

@@ -1,17 +1,18 @@
 """Says in a user's words what the parser did not expect.
 
-It reads lark's errors and the script, never the tree. Names of terminals are translated by the tables below; one that
+It reads the parser's errors and the script, never the tree. Names of terminals are translated by the tables below; one that
 is not in them is not told.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...core.source import Span, printable
 
 if TYPE_CHECKING:
+    from .automaton import Unexpected
     from .tree import TreeBuilder
 
 #: What a terminal is called. Operators are left out: they fit behind every expression.
@@ -48,26 +49,29 @@ _TOKEN = re.compile(
 _LONGEST = 40
 
 
-def describe(error: Any, text: str, builder: TreeBuilder) -> tuple[str, Span]:
-    """The message for a lark UnexpectedInput, without `syntax: `, and its span in `text`.
+def describe(error: Unexpected, text: str, offset: int, builder: TreeBuilder) -> tuple[str, Span]:
+    """The message, without `syntax: `, and its span in the source's text; what was parsed began at `offset`.
 
-    The builder is the one that the parser had, with `offset` still as it was.
+    The builder is the one that the parser had.
     """
-    at, token = _unexpected(error, text, builder.offset)
+    at = offset + error.at
+    found = None if error.at_end else _TOKEN.match(text, at)
+    token = found.group() if found else ""
     span = Span(at, at + max(1, len(token)))
     if token == '"':
         line = text[at:].split("\n", 1)[0].rstrip("\r")
         return "unterminated string", Span(at, at + len(line))
     if token == "$":
         return "expected identifier after '$'", Span(at + 1, at + 2)
-    values = list(error.interactive_parser.parser_state.value_stack)
-    accepted = _accepted(error)
+    accepted = error.accepted
     if accepted >= _EXPRESSION and (token == ";" or not accepted & (_STATEMENT - _EXPRESSION)):
         return "expected expression", span
+    if accepted == {"MAP"}:
+        return "root-level let statements need to be map declarations", span
     missing = _missing(accepted) if token or "CLOSE_PREDICATE" in accepted else None
     if missing:
         # What is missing is missing where the expression before it ends.
-        before = builder.extent(values[-1]).end
+        before = builder.end(error.before)
         return f"expected {missing}", Span(before, before + 1)
     choices = _choices(accepted)
     expected = f", expected {choices}" if choices else ""
@@ -81,14 +85,6 @@ def _missing(accepted: frozenset[str]) -> str | None:
     return "';'" if "SEMICOLON" in accepted and not accepted >= _EXPRESSION else None
 
 
-def _accepted(error: Any) -> frozenset[str]:
-    """The terminals that would have fitted."""
-    state = error.interactive_parser
-    # The values parsed so far do not matter here, and older larks would copy all of them.
-    state.parser_state.value_stack.clear()
-    return frozenset(state.accepts())
-
-
 def _choices(accepted: frozenset[str]) -> str:
     """`A, B or C`; what begins an expression is told as one thing, and so is what begins a statement."""
     words = []
@@ -100,16 +96,6 @@ def _choices(accepted: frozenset[str]) -> str:
         words, accepted = ["an expression"], accepted - _EXPRESSION
     words = sorted([*words, *(_WORDS[name] for name in accepted if name in _WORDS)])
     return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
-
-
-def _unexpected(error: Any, text: str, offset: int) -> tuple[int, str]:
-    """Where the unexpected token begins, and its text; the end of input is just behind the last token, without text."""
-    token = getattr(error, "token", None)
-    if token is not None and token.type == "$END":
-        return offset + (token.end_pos or 0), ""
-    at = offset + int(error.pos_in_stream)
-    found = _TOKEN.match(text, at)
-    return at, found.group() if found else ""
 
 
 def _shown(token: str) -> str:

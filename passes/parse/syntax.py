@@ -16,8 +16,7 @@ from ...core.source import Source, Span
 from .brackets import items, too_deep
 
 if TYPE_CHECKING:
-    from lark import Lark
-
+    from .automaton import Unexpected
     from .tree import TreeBuilder
 
 #: Levels of brackets, and of the tree. The passes behind this one walk the tree recursively.
@@ -57,24 +56,20 @@ def parse_expression(text: str, source: Source, offset: int, diagnostics: Diagno
 
 def _parse(start: str, text: str, source: Source, offset: int, diagnostics: Diagnostics) -> Any:
     """What the rule `start` makes of the text, or nothing after an error."""
-    from lark.exceptions import UnexpectedInput
-
-    from .tables import parser
+    from .automaton import Unexpected
+    from .tables import automaton
     from .tree import TreeBuilder
 
     bracket = too_deep(text, MAXIMUM_DEPTH)
     if bracket is not None:
         diagnostics.error("syntax: nesting too deep", Span(offset + bracket, offset + bracket + 1))
         return None
-    builder = TreeBuilder(source, diagnostics)
-    builder.offset = offset
-    tables = parser(builder)
+    builder = TreeBuilder(source, offset, diagnostics)
     try:
-        tree: Any = tables.parse(text, start)  # the builder's, not lark's tree
-    except UnexpectedInput as error:
-        if start != "start" or not _report_items(text, offset, tables, builder, source, diagnostics):
-            builder.offset = offset
-            _record(error, builder, source, diagnostics)
+        tree = automaton().parse(text, start, builder, offset)
+    except Unexpected as error:
+        if start != "start" or not _report_items(text, source, offset, diagnostics):
+            _record(error, builder, source, offset, diagnostics)
         return None
     node = nested_too_deep(tree)
     if node is not None:
@@ -83,29 +78,29 @@ def _parse(start: str, text: str, source: Source, offset: int, diagnostics: Diag
     return tree
 
 
-def _report_items(
-    text: str, offset: int, tables: Lark, builder: TreeBuilder, source: Source, diagnostics: Diagnostics
-) -> int:
+def _report_items(text: str, source: Source, offset: int, diagnostics: Diagnostics) -> int:
     """Records the first syntax error of every item, and says how many there are."""
-    from lark.exceptions import UnexpectedInput
+    from .automaton import Unexpected
+    from .tables import automaton
+    from .tree import TreeBuilder
 
     found = 0
     for begin, end in items(text):
-        builder.offset = offset + begin
+        builder = TreeBuilder(source, offset + begin, diagnostics)
         try:
-            tables.parse(text[begin:end], "start")
-        except UnexpectedInput as error:
-            _record(error, builder, source, diagnostics)
+            automaton().parse(text[begin:end], "start", builder, offset + begin)
+        except Unexpected as error:
+            _record(error, builder, source, offset + begin, diagnostics)
             found += 1
             if found == MAXIMUM_ERRORS:
                 break
     return found
 
 
-def _record(error: Exception, builder: TreeBuilder, source: Source, diagnostics: Diagnostics) -> None:
+def _record(error: Unexpected, builder: TreeBuilder, source: Source, offset: int, diagnostics: Diagnostics) -> None:
     from .errors import describe
 
-    message, span = describe(error, source.text, builder)
+    message, span = describe(error, source.text, offset, builder)
     diagnostics.error(f"syntax: {message}", span)
 
 

@@ -10,12 +10,11 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from lark import Token, Transformer, Tree
-
 from ...core import ast
 from ...core.diagnostics import Diagnostics
 from ...core.numbers import NumberError, parse_integer
 from ...core.source import Source, Span
+from .automaton import Token
 from .literals import EscapeError, unescape
 
 #: From the loosest to the tightest; all of one row associate to the left.
@@ -47,19 +46,18 @@ _TOO_LATE = {
 #: What the bounds of a range can be; anything else needs parentheses.
 _NO_BOUNDS = (ast.Unary, ast.Binary, ast.Ternary, ast.Cast, ast.FieldAccess, ast.Index, ast.Increment, ast.Comptime)
 
-Item = Any  # a Token or a Node: lark's transformers are not typed
+Item = Any  # a Token or a Node
 
 
-class TreeBuilder(Transformer[Token, ast.Program]):
+class TreeBuilder:
     """Builds a Program of one source; literals and targets that do not fit are recorded as errors.
 
-    `offset` is where the text that is parsed begins in the source.
+    `offset` is where the text that is parsed begins in the source. Items are tokens and nodes in the order of the text.
     """
 
-    def __init__(self, source: Source, diagnostics: Diagnostics) -> None:
-        super().__init__(visit_tokens=False)
-        self.offset = 0
+    def __init__(self, source: Source, offset: int, diagnostics: Diagnostics) -> None:
         self._source = source
+        self._offset = offset
         self._diagnostics = diagnostics
         # A parenthesised expression keeps its own span; the parentheses count for what is around it.
         self._outer: dict[ast.Node, Span] = {}
@@ -67,20 +65,31 @@ class TreeBuilder(Transformer[Token, ast.Program]):
         self._refused: set[ast.Node] = set()
 
     def _span(self, items: Sequence[Item]) -> Span:
-        return Span(self.extent(items[0]).start, self.extent(items[-1]).end)
+        return Span(self.begin(items[0]), self.end(items[-1]), None)
 
-    def extent(self, item: Item) -> Span:
-        """What a token or node takes up in the source, parentheses around it included."""
-        if isinstance(item, Token):
-            assert item.start_pos is not None and item.end_pos is not None
-            return Span(item.start_pos + self.offset, item.end_pos + self.offset)
-        if isinstance(item, Tree):
-            return self._span(item.children)
-        if isinstance(item, ast.Cast):
-            # The span is that of the parentheses alone.
-            return Span(item.span.start, self.extent(item.operand).end)
-        span: Span = self._outer.get(item, item.span)
-        return span
+    def _extent(self, item: Item) -> Span:
+        return self._span((item,))
+
+    def begin(self, item: Item) -> int:
+        """Where a token or node begins in the source, parentheses around it included."""
+        if type(item) is Token:
+            return item.start
+        span: Span = self._outer[item] if item in self._outer else item.span
+        return span.start
+
+    def end(self, item: Item) -> int:
+        """Where a token or node, or the last of a list of them, ends in the source."""
+        if type(item) is Token:
+            return item.end
+        if type(item) is list:
+            return self.end(item[-1])
+        if item in self._outer:
+            return self._outer[item].end
+        if type(item) is ast.Cast:
+            # Its span is that of the parentheses alone.
+            return self.end(item.operand)
+        span: Span = item.span
+        return span.end
 
     def _error(self, message: str, span: Span, *hints: str) -> None:
         """The tree goes on with what was written: nobody reads it after an error."""
@@ -93,7 +102,7 @@ class TreeBuilder(Transformer[Token, ast.Program]):
         self._check_order(nodes)
         kinds = (ast.CDefinition, ast.Config, ast.Import, ast.MapDeclaration, ast.Macro, ast.Function, ast.Probe)
         sections = [tuple(node for node in nodes if isinstance(node, kind)) for kind in kinds]
-        return ast.Program(Span(self.offset, len(self._source.text)), self._source, *sections)
+        return ast.Program(Span(self._offset, len(self._source.text)), self._source, *sections)
 
     def _check_order(self, nodes: tuple[ast.Node, ...]) -> None:
         section, configs = 0, 0
@@ -114,10 +123,10 @@ class TreeBuilder(Transformer[Token, ast.Program]):
     def c_definition(self, items: list[Item]) -> ast.CDefinition:
         span = self._span(items)
         if items[0].type == "C_LINE":
-            return ast.CDefinition(span, str(items[0]).rstrip("\r"))
+            return ast.CDefinition(span, items[0].text.rstrip("\r"))
         for item in items:
-            if item.type == "C_ATTRIBUTE" and not _ATTRIBUTE.fullmatch(item):
-                self._error("__attribute__ syntax error, expected '(('", self.extent(item))
+            if item.type == "C_ATTRIBUTE" and not _ATTRIBUTE.fullmatch(item.text):
+                self._error("__attribute__ syntax error, expected '(('", self._extent(item))
         text = self._source.text[span.start : span.end]
         return ast.CDefinition(span, text if items[-1].type == "SEMICOLON" else f"{text};")
 
@@ -125,7 +134,7 @@ class TreeBuilder(Transformer[Token, ast.Program]):
         return ast.Config(self._span(items), _nodes(items))
 
     def config_entry(self, items: list[Item]) -> ast.ConfigEntry:
-        return ast.ConfigEntry(self._span(items), str(items[0]), items[2])
+        return ast.ConfigEntry(self._span(items), items[0].text, items[2])
 
     def root_import(self, items: list[Item]) -> ast.Import:
         return ast.Import(self._span(items), self._bytes(items[1]))
@@ -133,19 +142,19 @@ class TreeBuilder(Transformer[Token, ast.Program]):
     import_statement = root_import
 
     def map_declaration(self, items: list[Item]) -> ast.MapDeclaration:
-        return ast.MapDeclaration(self._span(items), str(items[1]), str(items[3]), self._integer(items[5]))
+        return ast.MapDeclaration(self._span(items), items[1].text, items[3].text, self._integer(items[5]))
 
     def macro(self, items: list[Item]) -> ast.Macro:
         *parameters, body = _nodes(items)
-        return ast.Macro(self._span(items[:2]), str(items[1]), tuple(parameters), body)
+        return ast.Macro(self._span(items[:2]), items[1].text, tuple(parameters), body)
 
     def builtin_parameter(self, items: list[Item]) -> ast.Identifier:
-        self._error(f"builtin '{items[0]}' can't be used as a macro argument", self.extent(items[0]))
+        self._error(f"builtin '{items[0].text}' can't be used as a macro argument", self._extent(items[0]))
         return self.identifier(items)
 
     def function(self, items: list[Item]) -> ast.Function:
         *parameters, result, body = _nodes(items)
-        return ast.Function(self._span(items), str(items[1]), tuple(parameters), result, body)
+        return ast.Function(self._span(items), items[1].text, tuple(parameters), result, body)
 
     def parameter(self, items: list[Item]) -> ast.Parameter:
         return ast.Parameter(self._span(items), self.variable(items), items[2])
@@ -157,7 +166,7 @@ class TreeBuilder(Transformer[Token, ast.Program]):
         return ast.Probe(first.to(body.span), tuple(points), predicate, body)
 
     def attach_points(self, items: list[Item]) -> list[ast.AttachPoint]:
-        return [ast.AttachPoint(self.extent(item), str(item)) for item in items if item.type == "ATTACH_POINT"]
+        return [ast.AttachPoint(self._extent(item), item.text) for item in items if item.type == "ATTACH_POINT"]
 
     def predicate(self, items: list[Item]) -> ast.Expression:
         condition: ast.Expression = items[1]
@@ -184,8 +193,8 @@ class TreeBuilder(Transformer[Token, ast.Program]):
         target, operator, value = items
         if not isinstance(target, ast.Variable | ast.Map) or target in self._outer:
             immutable = isinstance(target, ast.FieldAccess) and target not in self._outer
-            self._error(_IMMUTABLE if immutable else _NO_TARGET, self.extent(target))
-        return ast.Assignment(self._span(items), target, str(operator)[:-1] or None, value)
+            self._error(_IMMUTABLE if immutable else _NO_TARGET, self._extent(target))
+        return ast.Assignment(self._span(items), target, operator.text[:-1] or None, value)
 
     def discard(self, items: list[Item]) -> ast.Discard:
         return ast.Discard(self._span(items), items[2])
@@ -222,11 +231,12 @@ class TreeBuilder(Transformer[Token, ast.Program]):
         match condition:
             case ast.Tuple(span, ()):
                 self._error("expected expression", Span(span.end - 1, span.end))
-            case ast.Record(_, (first, *_)):
-                self._error("expected ')'", Span(first.span.start, first.span.start + len(first.name)))
-            case ast.Tuple(_, (first_element, *_)):
-                end = self.extent(first_element).end
-                self._error("expected ')'", Span(end, end + 1))
+            case ast.Record(_, (field, *_)):
+                at = self._source.text.index("=", field.span.start)
+                self._error("unexpected '=', expected ')'", Span(at, at + 1))
+            case ast.Tuple(_, (element, *_)):
+                at = self._source.text.index(",", self.end(element))
+                self._error("unexpected ',', expected ')'", Span(at, at + 1))
 
     def for_statement(self, items: list[Item]) -> ast.For:
         variable, iterable, block = items[-5 if items[1].type == "LPAR" else -4], *_nodes(items)
@@ -238,7 +248,7 @@ class TreeBuilder(Transformer[Token, ast.Program]):
             case ast.Map(_, _, ()) if iterable not in self._outer:
                 pass
             case _:
-                self._error(_NO_ITERABLE, self.extent(iterable))
+                self._error(_NO_ITERABLE, self._extent(iterable))
         return ast.For(self._span(items), self.variable([variable]), iterable, _body(block))
 
     def range(self, items: list[Item]) -> ast.Range:
@@ -264,7 +274,7 @@ class TreeBuilder(Transformer[Token, ast.Program]):
         operands: list[ast.Expression] = [items[0]]
         operators: list[str] = []
         for at in range(1, len(items), 2):
-            operator = str(items[at])
+            operator = items[at].text
             while operators and PRECEDENCE[operators[-1]] >= PRECEDENCE[operator]:
                 self._combine(operands, operators)
             operators.append(operator)
@@ -278,7 +288,7 @@ class TreeBuilder(Transformer[Token, ast.Program]):
         operands.append(ast.Binary(self._span((left, right)), operators.pop(), left, right))
 
     def prefix(self, items: list[Item]) -> ast.Unary:
-        unary = ast.Unary(self._span(items), str(items[0]), items[1])
+        unary = ast.Unary(self._span(items), items[0].text, items[1])
         if unary.operator == "&":
             match items[1]:
                 case (ast.Variable() | ast.Map(_, _, ())) as target if target not in self._outer:
@@ -298,7 +308,7 @@ class TreeBuilder(Transformer[Token, ast.Program]):
         return self._increment(items, operator, target, True)
 
     def _increment(self, items: list[Item], operator: Token, target: Item, postfix: bool) -> ast.Increment:
-        increment = ast.Increment(self._span(items), str(operator), target, postfix)
+        increment = ast.Increment(self._span(items), operator.text, target, postfix)
         if not isinstance(target, ast.Variable | ast.Map):
             if target not in self._refused:
                 self._error(_NO_COUNTER, increment.span)
@@ -314,7 +324,7 @@ class TreeBuilder(Transformer[Token, ast.Program]):
     # What operators stand between
 
     def field(self, items: list[Item]) -> ast.FieldAccess:
-        name = str(self._integer(items[2])) if items[2].type == "NUMBER" else str(items[2])
+        name = str(self._integer(items[2])) if items[2].type == "NUMBER" else items[2].text
         return ast.FieldAccess(self._span(items), items[0], name)
 
     def index(self, items: list[Item]) -> ast.Index:
@@ -338,10 +348,10 @@ class TreeBuilder(Transformer[Token, ast.Program]):
         return ast.Record(self._span(items), fields)
 
     def record_field(self, items: list[Item]) -> ast.RecordField:
-        return ast.RecordField(self._span(items), str(items[0]), items[2])
+        return ast.RecordField(self._span(items), items[0].text, items[2])
 
     def call(self, items: list[Item]) -> ast.Call:
-        return ast.Call(self._span(items), str(items[0]), _nodes(items))
+        return ast.Call(self._span(items), items[0].text, _nodes(items))
 
     def size_of(self, items: list[Item]) -> ast.SizeOf:
         return ast.SizeOf(self._span(items), items[2])
@@ -353,7 +363,7 @@ class TreeBuilder(Transformer[Token, ast.Program]):
         return ast.TypeOf(self._span(items), items[2])
 
     def offset_of(self, items: list[Item]) -> ast.OffsetOf:
-        return ast.OffsetOf(self._span(items), items[2], tuple(str(item) for item in items[4:-1:2]))
+        return ast.OffsetOf(self._span(items), items[2], tuple(item.text for item in items[4:-1:2]))
 
     def type(self, items: list[Item]) -> ast.TypeName:
         """A base, then what is made of it, from left to right."""
@@ -361,9 +371,9 @@ class TreeBuilder(Transformer[Token, ast.Program]):
             case ast.TypeOf() as base:
                 at = 1
             case Token(type="TAG") as tag:
-                base, at = ast.NamedType(self._span(items[:2]), str(tag), str(items[1])), 2
+                base, at = ast.NamedType(self._span(items[:2]), tag.text, items[1].text), 2
             case name:
-                base, at = ast.NamedType(self.extent(name), "", str(name)), 1
+                base, at = ast.NamedType(self._extent(name), "", name.text), 1
         while at < len(items):
             if items[at].type == "STAR":
                 base = ast.PointerType(self._span((base, items[at])), base)
@@ -378,48 +388,48 @@ class TreeBuilder(Transformer[Token, ast.Program]):
     # Single tokens
 
     def identifier(self, items: list[Item]) -> ast.Identifier:
-        return ast.Identifier(self.extent(items[0]), str(items[0]))
+        return ast.Identifier(self._extent(items[0]), items[0].text)
 
     def variable(self, items: list[Item]) -> ast.Variable:
-        return ast.Variable(self.extent(items[0]), str(items[0]))
+        return ast.Variable(self._extent(items[0]), items[0].text)
 
     def map(self, items: list[Item]) -> ast.Map:
-        return ast.Map(self._span(items), str(items[0]), _nodes(items))
+        return ast.Map(self._span(items), items[0].text, _nodes(items))
 
     def true(self, items: list[Item]) -> ast.BooleanLiteral:
-        return ast.BooleanLiteral(self.extent(items[0]), True)
+        return ast.BooleanLiteral(self._extent(items[0]), True)
 
     def false(self, items: list[Item]) -> ast.BooleanLiteral:
-        return ast.BooleanLiteral(self.extent(items[0]), False)
+        return ast.BooleanLiteral(self._extent(items[0]), False)
 
     def positional(self, items: list[Item]) -> ast.PositionalParameter:
-        span, digits = self.extent(items[0]), str(items[0])[1:].lstrip("0")
+        span, digits = self._extent(items[0]), items[0].text[1:].lstrip("0")
         number = int(digits or "0") if len(digits) < 20 else 0
         if not 1 <= number <= _LARGEST_PARAMETER:
-            self._error(f"param {items[0]} is {_PARAMETER_RANGE}", span)
+            self._error(f"param {items[0].text} is {_PARAMETER_RANGE}", span)
         return ast.PositionalParameter(span, number)
 
     def positional_count(self, items: list[Item]) -> ast.PositionalCount:
-        return ast.PositionalCount(self.extent(items[0]))
+        return ast.PositionalCount(self._extent(items[0]))
 
     def number(self, items: list[Item]) -> ast.IntegerLiteral:
-        return ast.IntegerLiteral(self.extent(items[0]), self._integer(items[0]), str(items[0]))
+        return ast.IntegerLiteral(self._extent(items[0]), self._integer(items[0]), items[0].text)
 
     def string(self, items: list[Item]) -> ast.StringLiteral:
-        return ast.StringLiteral(self.extent(items[0]), self._bytes(items[0]))
+        return ast.StringLiteral(self._extent(items[0]), self._bytes(items[0]))
 
     def _integer(self, token: Token) -> int:
         try:
-            return parse_integer(token, binary=False)
+            return parse_integer(token.text, binary=False)
         except NumberError as error:
-            self._error(str(error), self.extent(token))
+            self._error(str(error), self._extent(token))
             return 0
 
     def _bytes(self, token: Token) -> bytes:
         try:
-            return unescape(token[1:-1])
+            return unescape(token.text[1:-1])
         except EscapeError as error:
-            begin = self.extent(token).start + 1 + error.at
+            begin = token.start + 1 + error.at
             self._error(str(error), Span(begin, begin + error.length))
             return b""
 

@@ -24,7 +24,7 @@ BODY = Block(Span(6, 8), ())
 def tree(*points: str) -> Program:
     """A script of one empty probe at these attach points."""
     attach = tuple(AttachPoint(Span(0, 5), point, (point,)) for point in points)
-    return Program(Span(0, 8), SOURCE, (Probe(Span(0, 8), attach, None, BODY),))
+    return Program(Span(0, 8), SOURCE, *[()] * 6, (Probe(Span(0, 8), attach, None, BODY),))
 
 
 def test_a_dump_shows_its_title_and_text_when_its_stage_is_done() -> None:
@@ -142,9 +142,9 @@ def broken(**changes: Any) -> CompiledProgram:
         ),
         (broken(maps=()), "it cannot be saved and loaded again: the program: corrupt (a relocation points nowhere)"),
         (broken(events=(replace(PROGRAM.events[0], settings={"x": object()}),)), "must be plain data, not object"),
-        (Program(Span(0, 99), SOURCE, ()), "a Program has the span 0-99 in a script of 16 bytes"),
+        (Program(Span(0, 99), SOURCE, *[()] * 7), "a Program has the span 0-99 in a script of 16 bytes"),
         (
-            Program(Span(0, 8), SOURCE, (Probe(Span(0, 8), (AttachPoint(Span(0, 5), "x"),), None, BODY),)),
+            Program(Span(0, 8), SOURCE, *[()] * 6, (Probe(Span(0, 8), (AttachPoint(Span(0, 5), "x"),), None, BODY),)),
             "the attach point at 1:1-6 was not cut into its parts",
         ),
     ],

@@ -7,16 +7,18 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from pybpftrace.cli import main
+from pybpftrace.cli.compiler_bench import table
 from pybpftrace.cli.script import TOOLS, find
 from pybpftrace.core.artifact_file import load, save
 from pybpftrace.core.artifacts import CompiledProgram, EventSpec, MapSpec, ProgramSpec, Relocation
 from pybpftrace.core.ast import Program
 from pybpftrace.core.config import Config
-from pybpftrace.core.diagnostics import Diagnostic, Severity
+from pybpftrace.core.diagnostics import CompileError, Diagnostic, Severity
 from pybpftrace.core.hookspecs import hookimpl
 from pybpftrace.core.linux.errors import KernelError
 from pybpftrace.core.probe import ConcretePoint
@@ -61,6 +63,7 @@ class FakeStages:
         self.fails: dict[str, Exception] = {}
         self.warning: Diagnostic | None = None
         self.options: Any = None
+        self.compile_options: Any = None
         self.changes: dict[str, Any] = {}
 
     def _reached(self, hook: str) -> None:
@@ -70,10 +73,11 @@ class FakeStages:
     @hookimpl
     def parse(self, source: Source, compilation: Any) -> Program:
         self._reached("parse")
+        self.compile_options = compilation.options
         if self.warning is not None:
             compilation.diagnostics.add(self.warning)
             compilation.diagnostics.raise_if_failed()
-        return Program(Span(0, 0), source, ())
+        return Program(Span(0, 0), source, *[()] * 7)
 
     @hookimpl
     def type_check(self, program: Any) -> Any:
@@ -238,19 +242,116 @@ def test_a_tool_is_found_by_name_with_or_without_bt_unless_there_is_such_a_file(
     assert find("opensnoop.bt") == "opensnoop.bt"
 
 
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        (["--", "--a=1", "--b", "2"], "ERROR: unexpected program command line options: --a, --b\n"),
-        (["--", "--help"], ""),
-    ],
-)
-def test_named_parameters_that_no_script_declares_are_refused(
-    stages: FakeStages, capsys: Captured, words: list[str], expected: str
+def test_the_modes_of_tests_and_benchmarks_reach_load_and_output(stages: FakeStages) -> None:
+    main.execute(["--test", "-f", "json", "-e", "begin{}"], {})
+    assert stages.options.mode == "test"
+    assert "text" in stages.options.capture_format.names
+    main.execute(["--bench", "-e", "begin{}"], {})
+    assert stages.options.mode == "bench"
+
+
+def test_a_compilation_is_told_the_script_s_own_arguments_its_directory_and_what_it_may_do(
+    stages: FakeStages, tmp_path: Path
 ) -> None:
-    assert main.execute(["-e", "begin{}", *words], {}) == 1
-    assert capsys.readouterr().err == expected + "HINT: no custom program options defined.\n"
-    assert stages.options is None
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "x.bt").write_text("begin{}")
+    words = ["-I", "a", "--include", "b.h", "--unsafe", "d/x.bt", "7", "--", "--n=1=2", "-x", "--flag", "8", "--e="]
+    assert main.execute(words, {}) == 7
+    options = stages.compile_options
+    assert options.arguments == ("7", "-x", "8")
+    assert options.named == (("n", "1=2"), ("flag", None), ("e", ""))
+    assert (options.include_directories, options.include_files) == (("a",), ("b.h",))
+    assert (options.directory, options.allows_unsafe) == ("d", True)
+
+
+@pytest.mark.parametrize("words", [["-I", "x"], ["--include", "x.h"], ["--unsafe"], ["-k"]])
+def test_a_program_compiled_with_other_options_is_not_taken_from_the_cache(
+    stages: FakeStages, words: list[str]
+) -> None:
+    main.execute(["-e", "begin{}"], {})
+    stages.compile_options = None
+    main.execute(["-e", "begin{}"], {})
+    assert stages.compile_options is None
+    main.execute([*words, "-e", "begin{}"], {})
+    assert stages.compile_options is not None
+
+
+def test_tests_and_ordinary_runs_share_a_cached_program(stages: FakeStages) -> None:
+    main.execute(["-e", "begin{}"], {})
+    stages.compile_options = None
+    main.execute(["--test", "-e", "begin{}"], {})
+    assert stages.compile_options is None
+
+
+class TestFormatting:
+    @pytest.fixture(autouse=True)
+    def formatter(self, stages: FakeStages, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A layout in capital letters; a script without a brace does not parse."""
+
+        def format_source(source: Source) -> str:
+            if "{" not in source.text:
+                raise CompileError((Diagnostic(Severity.ERROR, "syntax error", Span(0, 5)),))
+            return source.text.replace("begin", "BEGIN")
+
+        monkeypatch.setitem(
+            sys.modules, "pybpftrace.passes.parse.formatter", SimpleNamespace(format_source=format_source)
+        )
+        monkeypatch.setattr(main, "_refusal", lambda: "ERROR: no privileges")
+
+    def test_it_goes_to_standard_output_byte_for_byte_and_needs_no_privileges(
+        self, capfdbinary: pytest.CaptureFixture[bytes]
+    ) -> None:
+        Path("x.bt").write_bytes(b"begin{\xff\xc3\xa9}")
+        assert main.execute(["--fmt", "x.bt"], {}) == 0
+        assert capfdbinary.readouterr() == (b"BEGIN{\xff\xc3\xa9}", b"")
+
+    def test_a_file_is_replaced_in_one_step_and_keeps_its_mode(self, capsys: Captured) -> None:
+        Path("x.bt").write_text("begin{}")
+        os.chmod("x.bt", 0o754)
+        before = os.stat("x.bt").st_ino
+        assert main.execute(["--fmt", "x.bt", "-o", "x.bt"], {}) == 0
+        assert Path("x.bt").read_text() == "BEGIN{}"
+        assert (os.stat("x.bt").st_mode & 0o777, os.stat("x.bt").st_ino != before) == (0o754, True)
+        assert [name for name in os.listdir() if name.startswith(".")] == []
+        assert capsys.readouterr() == ("", "")
+
+    def test_a_link_stays_a_link(self) -> None:
+        Path("x.bt").write_text("begin{}")
+        os.symlink("x.bt", "link")
+        main.execute(["--fmt", "link", "-o", "link"], {})
+        assert (os.readlink("link"), Path("x.bt").read_text()) == ("x.bt", "BEGIN{}")
+
+    def test_a_syntax_error_is_told_with_its_place_and_writes_nothing(self, capsys: Captured) -> None:
+        Path("x.bt").write_text("begin")
+        assert main.execute(["--fmt", "-o", "y.bt", "x.bt"], {}) == 1
+        assert capsys.readouterr() == ("", "x.bt:1:1-6: ERROR: syntax error\nbegin\n~~~~~\n")
+        assert not os.path.exists("y.bt")
+
+    def test_a_directory_that_is_not_there_is_named(self, capsys: Captured) -> None:
+        assert main.execute(["--fmt", "-o", "no/y.bt", "-e", "begin{}"], {}) == 1
+        assert "No such file or directory" in capsys.readouterr().err
+
+
+def test_the_compiler_s_own_benchmark_has_a_row_a_pass_and_runs_nothing(stages: FakeStages, capsys: Captured) -> None:
+    assert main.execute(["--mode", "compiler-bench", "-e", "begin{}"], {}) == 0
+    *rows, total, last = capsys.readouterr().out.splitlines()
+    assert (total.split()[:2], last, stages.options) == (["total", "10"], "PASS", None)
+    assert rows == []
+
+
+def test_a_row_of_the_compiler_s_benchmark_says_how_often_how_long_and_how_steadily() -> None:
+    text = table({"parse": [1000.0, 3000.0], "check": [5e6, 5e6]}, [6e6, 6e6])
+    assert text.splitlines() == [
+        f"{'parse':<30}{2:>8}{4000:>14}  2.0 ± 1.4 us",
+        f"{'check':<30}{2:>8}{10_000_000:>14}  5.0 ± 0.0 ms",
+        f"{'total':<30}{2:>8}{12_000_000:>14}  6.0 ± 0.0 ms",
+    ]
+
+
+def test_a_compiled_program_takes_no_arguments_of_the_script(stages: FakeStages, capsys: Captured) -> None:
+    main.execute(["--emit", "p", "-e", "begin{}"], {})
+    assert main.execute(["p", "1"], {}) == 1
+    assert "compile it again with them" in capsys.readouterr().err
 
 
 def test_an_emitted_program_runs_without_being_compiled_again(stages: FakeStages, capsys: Captured) -> None:

@@ -112,7 +112,7 @@ class Session:
 
 class OurStages:
     @hookimpl
-    def parse(self, source): print("parse"); return Program(Span(0, 0), source, ())
+    def parse(self, source): print("parse"); return Program(Span(0, 0), source, *[()] * 7)
     @hookimpl
     def type_check(self, program): print("type_check"); return program
     @hookimpl
