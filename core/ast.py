@@ -456,14 +456,33 @@ def _member_names(kind: type[Node]) -> tuple[str, ...]:
     return tuple(member.name for member in fields(kind) if member.name != "span")
 
 
-def children(node: Node) -> Iterator[Node]:
+#: Types of members that are no nodes, as they are annotated above.
+_PLAIN = frozenset(
+    ("Span", "Source", "int", "str", "bytes", "bool", "int | None", "str | None", "tuple[str, ...]")
+)
+#: The names of the members that hold nodes, by class.
+_NODE_MEMBERS: dict[type[Node], tuple[str, ...]] = {}
+
+
+def node_members(kind: type[Node]) -> tuple[str, ...]:
+    """The names of a class's members that hold a node, None or a tuple of nodes."""
+    known = _NODE_MEMBERS.get(kind)
+    if known is None:
+        known = tuple(member.name for member in fields(kind) if member.type not in _PLAIN)
+        _NODE_MEMBERS[kind] = known
+    return known
+
+
+def children(node: Node) -> list[Node]:
     """The nodes directly below `node`, in source order."""
-    for name in _member_names(type(node)):
+    found: list[Node] = []
+    for name in node_members(node.__class__):
         value = getattr(node, name)
-        if isinstance(value, Node):
-            yield value
-        elif isinstance(value, tuple):
-            yield from (item for item in value if isinstance(item, Node))
+        if value.__class__ is tuple:
+            found.extend(value)
+        elif value is not None:
+            found.append(value)
+    return found
 
 
 def walk(node: Node) -> Iterator[Node]:
@@ -472,7 +491,7 @@ def walk(node: Node) -> Iterator[Node]:
     while pending:
         current = pending.pop()
         yield current
-        pending.extend(reversed(list(children(current))))
+        pending.extend(reversed(children(current)))
 
 
 def shown(name: str) -> str:

@@ -66,6 +66,9 @@ def names_of(attach_point: str) -> list[str]:
         ("begin", "begin"),
         ("begin:*", "begin"),
         ("end", "end"),
+        ("self:signal:SIGUSR1", "self:signal:SIGUSR1"),
+        ("test:adds up", "test:adds up"),
+        ("bench:a*", "bench:a*"),
         ("interval:s:1", "interval:s:1"),
         ("i:1s", "interval:us:1000000"),
         ("interval:1500", "interval:us:1"),
@@ -105,6 +108,13 @@ def test_a_tracepoint_wildcard_names_every_event_that_fits(written: str, names: 
     ("written", "complaint"),
     [
         ("begin:x", "begin probe type requires 0 arguments, found 1"),
+        ("self", "self probe type requires 2 arguments, found 0"),
+        ("self:signal:SIGUSR2", "SIGUSR2 is not a supported signal"),
+        ("self:signal:sigusr1", "sigusr1 is not a supported signal"),
+        ("self:timer:SIGUSR1", "timer is not a supported trigger"),
+        ("test:", "test probes must have a name"),
+        ("bench:", "bench probes must have a name"),
+        ("test:a:b", "test probe type requires 1 arguments, found 2"),
         ("interval", "interval probe type requires 1 or 2 arguments, found 0"),
         ("interval:999", "Invalid rate of interval probe. Minimum is 1000 or 1us. Found: 999 nanoseconds"),
         ("profile:1ns", "Invalid rate of profile probe. Minimum is 1000 or 1us. Found: 1 nanoseconds"),
@@ -190,19 +200,18 @@ def test_arguments_come_from_the_registers_of_the_machine() -> None:
 
 def test_lists_show_every_event_with_its_aliases_and_a_trailing_colon() -> None:
     target = SmallTarget("small")
-    by_name = {name: list(probe_type.list(target)) for name in ("software", "interval", "tracepoint", "begin") if (
-        probe_type := TYPES.get(name))}
+    by_name = {probe_type.names[0]: list(probe_type.list(target)) for probe_type in TYPES.items()}
     assert "software:faults:" in by_name["software"] and "software:page-faults:" in by_name["software"]
     assert by_name["interval"] == ["interval:hz:", "interval:ms:", "interval:s:", "interval:us:"]
     assert by_name["tracepoint"][0] == "tracepoint:sched:sched_switch"
-    assert by_name["begin"] == []
+    assert by_name["begin"] == by_name["test"] == []
+    assert by_name["self"] == ["self:signal:SIGUSR1"]
 
 
 def test_a_traced_process_limits_each_probe_type_in_its_own_way() -> None:
     ways = {probe_type.names[0]: probe_type.pid_filter for probe_type in TYPES.items()}
     assert ways == {
-        "begin": "none",
-        "end": "none",
+        **dict.fromkeys(("begin", "end", "self", "test", "bench"), "none"),
         "interval": "none",
         "tracepoint": "program",
         **dict.fromkeys(("profile", "software", "hardware", "uprobe", "uretprobe"), "attach"),
