@@ -95,10 +95,10 @@ class ProbeType:
     programs run, one of `LIFECYCLES`; only 'attached' ones need `attach`. `unique_points`: a point's name is the user's
     own, so that a script may use it only once; the point's setting `name` holds it.
 
-    `pid_filter`: how `-p` restricts the probe: 'program' (a test in front of the body), 'attach' (the kernel does it), or
-    'none'. `preemptible`: another task may run the same program on the same CPU before this run ends, so that per-CPU
-    scratch has to be claimed. `attached_backwards`: of several programs on one event the kernel runs the last one
-    first, so load attaches these after all others, in reverse order.
+    `pid_filter`: how `-p` restricts the probe: 'program' (a test in front of the body), 'attach' (the kernel does it),
+    or 'none'. `preemptible`: another task may run the same program on the same CPU before this run ends, so that
+    per-CPU scratch has to be claimed. `attached_backwards`: of several programs on one event the kernel runs the last
+    one first, so load attaches these after all others, in reverse order.
     """
 
     names: ClassVar[tuple[str, ...]]

@@ -20,7 +20,7 @@ from .syntax import nested_too_deep
 
 #: Nodes that all expansions of a script may have together (each macro may call another one twice), and how many calls
 #: one may be inside of.
-MAXIMUM_NODES, MAXIMUM_CALLS = 200_000, 64
+MAXIMUM_NODES, MAXIMUM_CALLS = 100_000, 64
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 #: Levels of brackets, and of the tree. The passes behind this one walk the tree recursively.
 MAXIMUM_DEPTH = 200
-#: Operators in a row (`a || b || c`), and branches (`else if`): they make the tree deep, and count as one level.
-MAXIMUM_CHAIN = 2000
+#: Operators in a row (`a || b || c`), and `else if`s: they make the tree deep and yet count as one level.
+MAXIMUM_CHAIN = 1000
 #: `a ?: b` has `a` twice in the tree, so nested ones double it at every level.
 MAXIMUM_COPIES = 16
 #: Probes whose syntax errors are reported. What has more is not a script but, say, a program.

@@ -18,7 +18,7 @@ from ...core.source import Source
 from ..parse.syntax import nested_too_deep, parse_expression
 
 #: Nodes that all macros of a script may be replaced by together, and how many macros one may be inside of.
-MAXIMUM_NODES, MAXIMUM_MACROS = 200_000, 64
+MAXIMUM_NODES, MAXIMUM_MACROS = 100_000, 64
 _WORDS = {"args", "ctx"}
 
 

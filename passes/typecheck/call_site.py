@@ -11,6 +11,7 @@ from ...core.function import Function
 from ...core.probe import ConcretePoint
 from ...core.source import Span
 from ...core.types import Type, base_name
+from .positional_parameters import quoting_hint
 from .statements import add_key
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ class TypedCall(CallArguments):
             literal = signature.literals.get(index)
             kinds = signature.kinds.get(index)
             if literal is not None and not isinstance(self._body.literal(argument), _LITERALS[literal]):
-                self.error(f"{self.name}() expects a {literal} literal ({given} provided)", index)
+                hints = quoting_hint(argument) if literal == "string" else ()
+                self.error(f"{self.name}() expects a {literal} literal ({given} provided)", index, hints=hints)
                 fits = False
             elif signature.maps_only and index in signature.maps and not isinstance(argument, ast.Map):
                 self.error(f"{self.name}() expects a map argument", index)

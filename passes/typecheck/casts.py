@@ -48,7 +48,7 @@ def cast_type(body: Body, node: ast.Cast) -> Type | None:
         wanted = sized
     if isinstance(given, Void | Nothing):
         return body.error('Cannot cast from "none" type', node)
-    if settle(given) == wanted and _is_definite(given) and not isinstance(node.type, ast.TypeOf):
+    if settle(given) == wanted and not _says_more(body, node, given):
         body.diagnostics.warning(f"Unnecessary cast: expression is already of type {wanted}", node.span)
         return wanted
     if wrong := _refusal(body, node, wanted, given):
@@ -56,8 +56,14 @@ def cast_type(body: Body, node: ast.Cast) -> Type | None:
     return wanted
 
 
-def _is_definite(type_: Type) -> bool:
-    return not (isinstance(type_, Int) and type_.flexible)
+def _says_more(body: Body, node: ast.Cast, given: Type) -> bool:
+    """True for a cast to the same type that has a meaning: it gives a literal a sign, it reads an aggregation as a
+    number, or it was not written for this very type."""
+    if isinstance(node.operand, ast.Map):
+        value = body.maps.values.get(node.operand.name)
+        if isinstance(value, OwnedType) and value.aggregation:
+            return True
+    return isinstance(node.type, ast.TypeOf) or (isinstance(given, Int) and given.flexible)
 
 
 def _space(body: Body, given: Type) -> str:

@@ -15,6 +15,7 @@ from ...core.frozen import dataclass
 from ...core.numbers import NumberError, parse_integer
 from ...core.rewrite import rewrite
 from ...core.source import Span, printable
+from .positional_parameters import quoting_hint
 
 _TRUE, _FALSE = {"1", "true", "on", "yes"}, {"0", "false", "off", "no"}
 _HIGHEST, _LOWEST = (1 << 63) - 1, -(1 << 63)
@@ -88,8 +89,7 @@ class _Options:
         default = arguments[1] if len(arguments) > 1 else None
         description = arguments[2] if len(arguments) > 2 else None
         if not isinstance(name, ast.StringLiteral):
-            hints = _quoting_hint(name)
-            self._diagnostics.error(FIRST, name.span, hints=hints)
+            self._diagnostics.error(FIRST, name.span, hints=quoting_hint(name))
             return node
         if default is not None and not isinstance(default, Default):
             self._diagnostics.error(SECOND, default.span)
@@ -136,12 +136,6 @@ class _Options:
                 f"Previous description: {known.description}",
                 span,
             )
-
-
-def _quoting_hint(node: ast.Expression) -> tuple[str, ...]:
-    if isinstance(node, ast.IntegerLiteral) and node.text.startswith("$") and node.text != "$#":
-        return (f"Use str({node.text}) to treat {node.text} as a string",)
-    return ()
 
 
 def _shown(default: Default) -> str:

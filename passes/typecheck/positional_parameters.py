@@ -72,3 +72,10 @@ def integer(text: str) -> int | None:
     if not text.startswith("-"):
         return value
     return -value if -value >= _LOWEST else None
+
+
+def quoting_hint(node: ast.Node) -> tuple[str, ...]:
+    """What to do where a string is needed and a parameter is a number."""
+    if isinstance(node, ast.IntegerLiteral) and node.text.startswith("$") and node.text != "$#":
+        return (f"Use str({node.text}) to treat {node.text} as a string",)
+    return ()

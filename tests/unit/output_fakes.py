@@ -107,7 +107,8 @@ class FakeSession:
     ) -> None:
         """`runs` says what running a program gives, and the spans that it sends."""
         self.program = CompiledProgram(
-            *(Source("stdin", source), "x86_64", config or Config(), tuple(programs), tuple(maps), tuple(events), (), {})
+            *(Source("stdin", source), "x86_64", config or Config()),
+            *(tuple(programs), tuple(maps), tuple(events), (), {}),
         )
         self._runs = runs or {}
         self.attached = attached

@@ -80,7 +80,7 @@ def find(program: ast.Node, kind: type[N]) -> N:
 
 
 def shape(node: ast.Node) -> str:
-    """An expression with all its parentheses."""
+    """An expression with all its parentheses; a tuple or record is in `<>`, a type says that it is one."""
     match node:
         case ast.Binary(_, operator, left, right):
             return f"({shape(left)} {operator} {shape(right)})"
@@ -102,4 +102,39 @@ def shape(node: ast.Node) -> str:
             return name
         case ast.IntegerLiteral() | ast.BooleanLiteral() | ast.StringLiteral():
             return repr(node.value)
+        case ast.PositionalParameter(_, number):
+            return f"${number}"
+        case ast.PositionalCount():
+            return "$#"
+        case ast.Tuple(_, elements):
+            return f"<{', '.join(map(shape, elements))}>"
+        case ast.Record(_, fields):
+            return f"<{', '.join(f'{field.name}={shape(field.value)}' for field in fields)}>"
+        case ast.Cast(_, type_, operand):
+            return f"({{{shape(type_)}}} {shape(operand)})"
+        case ast.Comptime(_, operand):
+            return f"(comptime {shape(operand)})"
+        case ast.SizeOf(_, operand):
+            return f"sizeof({shape(operand)})"
+        case ast.TypeInfo(_, operand):
+            return f"typeinfo({shape(operand)})"
+        case ast.OffsetOf(_, operand, path):
+            return f"offsetof({shape(operand)}, {'.'.join(path)})"
+        case ast.TypeOf(_, operand):
+            return f"typeof({shape(operand)})"
+        case ast.NamedType(_, tag, name):
+            return f"type {tag} {name}".replace("  ", " ")
+        case ast.PointerType(_, pointee):
+            return f"{shape(pointee)}*"
+        case ast.ArrayType(_, element, count):
+            return f"{shape(element)}[{'' if count is None else count}]"
+        case ast.If(_, condition, then, otherwise):
+            return f"if {shape(condition)} {shape(then)}" + (f" else {shape(otherwise)}" if otherwise else "")
+        case ast.Block(_, statements, value):
+            parts = [*(f"{shape(statement)};" for statement in statements), *([shape(value)] if value else [])]
+            return f"{{ {' '.join(parts)} }}" if parts else "{ }"
+        case ast.ExpressionStatement(_, inner):
+            return shape(inner)
+        case ast.Range(_, start, end):
+            return f"{shape(start)}..{shape(end)}"
     raise AssertionError(node)

@@ -204,7 +204,7 @@ def test_the_environment_does_not_know_the_old_names() -> None:
 
 
 def test_a_bad_value_in_the_environment_is_an_error() -> None:
-    with pytest.raises(ConfigError, match="^max_strlen: expecting a number, got long$"):
+    with pytest.raises(ConfigError, match=r"^max_strlen: expecting a number, got long$"):
         Config.from_environment({"BPFTRACE_MAX_STRLEN": "long"})
 
 

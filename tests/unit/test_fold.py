@@ -162,6 +162,80 @@ def test_a_character_behind_the_end_of_a_string_does_not_fold() -> None:
     assert shape(fold('"abc"[4]')) == "b'abc'[4]"
 
 
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("str(5)", b"5"),
+        ("str(-5)", b"-5"),
+        ("str(2 + 3)", b"5"),
+        ('str("hello")', b"hello"),
+        ('str("hello", 3)', b"hel"),
+        ('str("hello", 9)', b"hello"),
+        ('str("hello", 0)', b""),
+        ('str("hello" + 2)', b"llo"),
+        ('str("a" + "b")', b"ab"),
+    ],
+)
+def test_str_of_a_literal_is_a_literal(text: str, result: bytes) -> None:
+    assert value(text) == result
+
+
+@pytest.mark.parametrize("text", ["str(pid)", 'str("a", pid)', 'str("a", -1)', "str(5, 1)", "str(true)", 'f("a")'])
+def test_another_call_stays(text: str) -> None:
+    assert isinstance(fold(text), ast.Call)
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ('(1, "a") == (1, "a")', True),
+        ('(1, "a") == (1, "b")', False),
+        ("(1, 2) != (1, 3)", True),
+        ("(1, (2, true)) == (1, (2, true))", True),
+        ("(1 + 1, 2) == (2, 2)", True),
+        ("(a=1, b=2) == (b=2, a=1)", True),
+        ("(a=1, b=2) != (a=1, b=2)", False),
+        ("() == ()", True),
+    ],
+)
+def test_tuples_and_records_of_literals_compare(text: str, result: bool) -> None:
+    assert value(text) is result
+
+
+@pytest.mark.parametrize(
+    "text", ['(1, 2) == (1, "a")', "(1, 2) == (1, 2, 3)", "(1, pid) == (1, 2)", "(a=1) == (b=1)", "(1, 2) < (1, 3)"]
+)
+def test_what_the_type_checker_has_to_see_is_not_compared(text: str) -> None:
+    assert isinstance(fold(text), ast.Binary)
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [('(1, "a").1', b"a"), ("(1, (2, 3)).1.0", 2), ('(a=1, b="x").b', b"x"), ("(5,).0 + 1", 6)],
+)
+def test_an_element_of_literals_is_a_literal(text: str, result: object) -> None:
+    assert value(text) == result
+
+
+@pytest.mark.parametrize("text", ["(1, 2).2", "(a=1).b", "(1, f()).0", "(1, pid).0", "(1, 2).a"])
+def test_an_element_that_is_not_there_or_would_lose_an_effect_stays(text: str) -> None:
+    assert isinstance(fold(text), ast.FieldAccess)
+
+
+def test_a_folded_element_stands_where_the_access_stood() -> None:
+    program = FoldConstants().run(parse("BEGIN { $x = (1, 2).1; }"), compilation())
+    assert written(program, find(program, ast.IntegerLiteral)) == "(1, 2).1"
+
+
+@pytest.mark.parametrize("text", ["-true", "~true", "1 + true", "true == 1"])
+def test_truth_values_are_no_numbers(text: str) -> None:
+    assert isinstance(fold(text), ast.Unary | ast.Binary)
+
+
+def test_a_sum_of_a_thousand_numbers_folds() -> None:
+    assert value(" + ".join(["1"] * 1000)) == 1000
+
+
 @pytest.mark.parametrize("text", ["1 ? 2 : 3", "true ?: 1", "$x + 1", "comm == 1", "pid && 1", "f(1)", "1 + pid + 2"])
 def test_what_is_not_an_operation_on_literals_stays(text: str) -> None:
     program = parse(f"BEGIN {{ $y = {text}; if (1) {{ f(2); }} }}")

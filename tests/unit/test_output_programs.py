@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 import pytest
 from output_fakes import FUNCTIONS, FakeSession, record
 from pybpftrace.core.artifacts import EventSpec, FailureSite, MapSpec, ProgramSpec
+from pybpftrace.core.linux.errors import KernelError
 from pybpftrace.core.probe import ConcretePoint, ProbeType
 from pybpftrace.core.registry import builtin_objects
 from pybpftrace.core.run import RunOptions
@@ -73,7 +75,8 @@ class TestTests:
     ) -> None:
         empty = EventSpec(4, "printf", (UINT32,), {"format": "\n%d"})
         sent = [record(PRINTF, 7), record(empty, 8), record(OPEN_LINE, 9)]
-        fake = session("test", {"bad": ((1, 1), [b"".join(sent)]), "good": ((0, 2_000_000), [])}, events=[*EVENTS, empty])
+        runs: dict[str, Run] = {"bad": ((1, 1), [b"".join(sent)]), "good": ((0, 2_000_000), [])}
+        fake = session("test", runs, events=[*EVENTS, empty])
         assert run(fake, "test", capfd) == (
             1,
             "[==========] Running 2 tests.\n"
@@ -194,6 +197,19 @@ class TestBenchmarks:
         fake = session("bench", {"none": ((0, 0), [])})
         assert run(fake, "bench", capfd)[0] == 0
         assert len(fake.calls) < 20
+
+    def test_a_signal_that_ends_a_long_repetition_leaves_the_rest_out(self, capfd: pytest.CaptureFixture[str]) -> None:
+        fake = session("bench", {"a": ((0, 1 << 24), []), "b": ((0, 1), []), "c": ((0, 1), [])})
+        measure = fake.run_program
+
+        def interrupted(program: ProgramSpec, repeat: int = 1) -> tuple[int, int]:
+            if program.name == "b" and repeat > 1:
+                raise KernelError(errno.EINTR, "bpf(BPF_PROG_TEST_RUN)", "program fd 5")
+            return measure(program, repeat)
+
+        fake.run_program = interrupted  # type: ignore[method-assign]
+        status, out, errors = run(fake, "bench", capfd)
+        assert (status, [line.split()[0] for line in out.splitlines()[2:-2]], errors) == (1, ["a"], "")
 
     def test_what_it_prints_is_thrown_away_and_mishaps_are_told_once(self, capfd: pytest.CaptureFixture[str]) -> None:
         fake = session("bench", {"a": ((0, 500), [record(PRINTF, 7)])}, source="bench:a { }\n")

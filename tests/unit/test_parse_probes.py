@@ -43,7 +43,6 @@ def test_a_trailing_comma_is_allowed_and_empty_attach_points_are_dropped() -> No
         'kprobe:"a b,{}/*"',
         'uprobe:/bin/x:"ns::f(int, \\"q\\")"',
         '"kprobe":f',
-        "name=kprobe:f",
         "*:vfs_*",
         "kprobe:f/1/",
         "usdt:/tmp/à:x",
@@ -58,6 +57,19 @@ def test_an_attach_point_is_one_raw_piece_of_text(text: str) -> None:
 def test_a_quoted_part_loses_its_quotes_and_hides_colons() -> None:
     (probe,) = parse(r'uprobe:"/a:b":"f(\"x\")":3 {}').probes
     assert probe.attach_points[0].parts == ("uprobe", "/a:b", 'f("x")', "3")
+
+
+def test_a_probe_can_have_a_name_of_its_own() -> None:
+    program = parse('first=kprobe:f, uprobe:/a=b:f, =kprobe:g, x= {}')
+    points = program.probes[0].attach_points
+    assert [(point.name, point.text) for point in points] == [
+        ("first", "kprobe:f"),
+        ("", "uprobe:/a=b:f"),
+        ("", "=kprobe:g"),
+        ("", "x="),
+    ]
+    assert points[0].parts == ("kprobe", "f")
+    assert written(program, points[0]) == "first=kprobe:f"
 
 
 def test_parts_may_be_empty_between_colons() -> None:

@@ -35,13 +35,15 @@ def test_a_semicolon_behind_a_closing_brace_is_allowed_and_not_needed(first: str
     assert kinds(f"{first}{between} $x = 1;")[1:] == ["Assignment"]
 
 
-@pytest.mark.parametrize("continuation", ["-1", "+1", "*1", "[1]", ".a", "&& 1", "++"])
-def test_a_statement_if_ends_at_its_closing_brace(continuation: str) -> None:
-    script = f"BEGIN {{ if (1) {{ }} {continuation}; }}"
-    if continuation == "-1":
-        assert len(statements(f"if (1) {{ }} {continuation};")) == 2
-    else:
-        assert error(script)
+@pytest.mark.parametrize("first", ["if (1) { }", "if 1 { } else { }", "if 1 { } else if 2 { }", "{ 1 }", "{ }"])
+@pytest.mark.parametrize("next_", ["-1", "*$x", "&$x", "(1)", "--$x", "{ }", "$x++"])
+def test_a_statement_if_or_block_ends_at_its_closing_brace(first: str, next_: str) -> None:
+    assert len(statements(f"{first} {next_};")) == 2
+
+
+@pytest.mark.parametrize("continuation", ["+1", "[1]", ".a", "&& 1", "++", "? 1 : 2"])
+def test_a_statement_if_cannot_go_on_as_an_expression(continuation: str) -> None:
+    assert error(f"BEGIN {{ if (1) {{ }} {continuation}; }}")
 
 
 @pytest.mark.parametrize("condition", ["(1 + 2)", "$x", "!$x", "f(1)", "@m[1]", "args.a", "-1"])
@@ -58,7 +60,8 @@ def test_else_if_is_a_block_with_one_if() -> None:
     found = statement("if (1) { } else if (2) { $a } else { $b }")
     assert isinstance(found, ast.If)
     assert found.otherwise is not None
-    (inner,) = found.otherwise.statements
+    assert found.otherwise.statements == ()
+    inner = found.otherwise.value
     assert isinstance(inner, ast.If)
     assert shape(inner.condition) == "2"
     assert inner.otherwise is not None
@@ -66,7 +69,7 @@ def test_else_if_is_a_block_with_one_if() -> None:
 
 
 def test_blocks_nest() -> None:
-    outer = statement("{ $x = 1; { $y = 2 } }")
+    outer = statement("{ $x = 1; { $y = 2 }; }")
     assert isinstance(outer, ast.Block)
     assert [type(item) for item in outer.statements] == [ast.Assignment, ast.Block]
 

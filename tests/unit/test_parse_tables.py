@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from parsing import errors, parse
-from pybpftrace.passes.parse import tables
+from pybpftrace.passes.parse import automaton, tables
+from pybpftrace.passes.parse.tree import TreeBuilder
 
 
 @pytest.fixture
@@ -16,29 +19,43 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "pybpftrace"
 
 
+@pytest.fixture(autouse=True)
+def _no_parser_is_left_from_other_tests() -> Iterator[None]:
+    tables.automaton.cache_clear()
+    yield
+    tables.automaton.cache_clear()
+
+
+def start_again() -> None:
+    """What a new process would do: parse with tables from the cache or from the grammar."""
+    tables.automaton.cache_clear()
+    assert len(parse("BEGIN {}").probes) == 1
+
+
 @pytest.fixture
 def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The grammars that tables were built from."""
     grammars: list[str] = []
-    lark_init = tables.lark.Lark.__init__
+    make = tables.make
 
-    def counting(self: object, grammar: str, **options: object) -> None:
+    def counting(grammar: str) -> automaton.Data:
         grammars.append(grammar)
-        lark_init(self, grammar, **options)
+        return make(grammar)
 
-    monkeypatch.setattr(tables.lark.Lark, "__init__", counting)
+    monkeypatch.setattr(tables, "make", counting)
     return grammars
 
 
 def test_tables_are_built_once_and_give_the_same_answers_later(cache: Path, built: list[str]) -> None:
     first = errors("BEGIN { $x 1 }")
+    tables.automaton.cache_clear()
     assert errors("BEGIN { $x 1 }") == first
     assert len(parse("BEGIN { $if = 1 / 2; } END { }").probes) == 2
     assert len(built) == 1
 
 
 def test_the_file_and_its_directory_are_private(cache: Path) -> None:
-    parse("BEGIN {}")
+    start_again()
     assert cache.stat().st_mode & 0o777 == 0o700
     assert (cache / tables.FILE).stat().st_mode & 0o777 == 0o600
 
@@ -47,52 +64,52 @@ def test_the_file_and_its_directory_are_private(cache: Path) -> None:
 def test_a_directory_that_others_can_write_is_not_used(cache: Path, built: list[str], mode: int) -> None:
     cache.mkdir()
     cache.chmod(mode)
-    parse("BEGIN {}")
-    parse("BEGIN {}")
+    start_again()
+    start_again()
     assert len(built) == 2
     assert list(cache.iterdir()) == []
 
 
 @pytest.mark.parametrize("mode", [0o666, 0o620])
 def test_a_file_that_others_can_write_is_not_read(cache: Path, built: list[str], mode: int) -> None:
-    parse("BEGIN {}")
+    start_again()
     (cache / tables.FILE).chmod(mode)
-    parse("BEGIN {}")
+    start_again()
     assert len(built) == 2
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 def test_a_file_of_another_user_is_not_read(cache: Path, built: list[str]) -> None:
-    parse("BEGIN {}")
+    start_again()
     os.chown(cache / tables.FILE, 12345, 12345)
-    parse("BEGIN {}")
+    start_again()
     assert len(built) == 2
 
 
 def test_a_symbolic_link_is_not_followed(cache: Path, built: list[str]) -> None:
-    parse("BEGIN {}")
+    start_again()
     (cache / tables.FILE).rename(cache / "elsewhere")
     (cache / tables.FILE).symlink_to(cache / "elsewhere")
-    parse("BEGIN {}")
+    start_again()
     assert len(built) == 2
 
 
 @pytest.mark.parametrize("damage", [b"", b"x", b"0" * 32, b"0" * 5000])
 def test_a_damaged_file_is_replaced(cache: Path, built: list[str], damage: bytes) -> None:
-    parse("BEGIN {}")
+    start_again()
     kept = (cache / tables.FILE).read_bytes()
     (cache / tables.FILE).write_bytes(damage or kept[:-1])
-    parse("BEGIN {}")
+    start_again()
     assert len(built) == 2
     assert (cache / tables.FILE).read_bytes()[:32] != damage[:32]
-    parse("BEGIN {}")
+    start_again()
     assert len(built) == 2
 
 
-def test_tables_of_another_lark_are_not_used(cache: Path, built: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    parse("BEGIN {}")
-    monkeypatch.setattr(tables.lark, "__version__", "0")
-    parse("BEGIN {}")
+def test_tables_of_another_python_are_not_used(cache: Path, built: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    start_again()
+    monkeypatch.setattr(tables.sys, "version", "0")
+    start_again()
     assert len(built) == 2
 
 
@@ -101,5 +118,20 @@ def test_without_a_cache_directory_the_tables_are_built_each_time(
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    assert len(parse("BEGIN {}").probes) == len(parse("END {}").probes) == 1
+    start_again()
+    start_again()
     assert len(built) == 2
+
+
+def test_kept_tables_need_no_lark(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    start_again()
+    monkeypatch.setitem(sys.modules, "lark", None)
+    start_again()
+
+
+def test_every_rule_has_its_method_in_the_builder(cache: Path) -> None:
+    start_again()
+    _, _, rules, *_ = tables.make((Path(tables.__file__).parent / "grammar.lark").read_text())
+    methods = {method for _, _, method, _ in rules} - {"", "[]"}
+    assert len(methods) > 50
+    assert not [method for method in methods if not callable(getattr(TreeBuilder, method, None))]
