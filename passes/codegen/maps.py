@@ -99,7 +99,8 @@ class MapAccess:
 
         def part(cpu: Value) -> Value:
             slot = emitter.lookup_percpu(node.name, key, cpu)
-            emitter.count_missing_key(node, slot)
+            if emitter.known(cpu) == 0:
+                emitter.count_missing_key(node, slot)  # a key is missing on all CPUs, and is reported once
             return slot
 
         number = function.emit_read(emitter, type_, part)
