@@ -15,7 +15,22 @@ from typing import TYPE_CHECKING, Any
 from .frozen import dataclass
 from .function import Writer, integer_of
 from .integers import convert
-from .types import UINT8, UINT64, Array, Bool, Int, Pointer, String, Tuple, Type, Void
+from .types import (
+    UINT8,
+    UINT64,
+    Array,
+    Bool,
+    Enum,
+    Int,
+    Nothing,
+    Pointer,
+    Record,
+    String,
+    Struct,
+    Tuple,
+    Type,
+    Void,
+)
 
 if TYPE_CHECKING:
     from .output import Rendering
@@ -77,7 +92,7 @@ def format_error(spec: bytes, types: Sequence[Type]) -> tuple[str, int | None] |
         amount = "not enough" if given < wanted else "too many"
         return f"{amount} arguments for format string ({given} supplied, {wanted} expected)", None
     for index, (directive, type_) in enumerate(zip(directives, types, strict=True)):
-        if isinstance(type_, Void):
+        if isinstance(type_, Void | Nothing):
             return f"unable to print none type for specifier: {directive.specifier}", index
         if not _accepts(directive.specifier, type_):
             return f"unsupported format specifier for type '{type_}': {directive.specifier}", index
@@ -87,7 +102,7 @@ def format_error(spec: bytes, types: Sequence[Type]) -> tuple[str, int | None] |
 def _accepts(specifier: str, type_: Type) -> bool:
     if specifier == "s":
         return True
-    return specifier in _INTEGER and isinstance(type_, Int | Bool | Pointer)
+    return specifier in _INTEGER and isinstance(type_, Int | Enum | Bool | Pointer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +180,7 @@ def _piece(directive: Directive, type_: Type, rendering: Rendering) -> _Piece:
 
 
 def _integer_piece(directive: Directive, type_: Type) -> _Piece:
-    own = integer_of(type_) or (UINT64 if isinstance(type_, Pointer) else UINT8)
+    own = _own_integer(type_)
     wanted = Int(directive.bytes, directive.signed)
     view = wanted if wanted.size <= own.size else own
     # A negative value of a narrower type has to be seen as an unsigned number of the wider one.
@@ -189,14 +204,14 @@ def _default_piece(directive: Directive, type_: Type, rendering: Rendering) -> _
             return _Piece(_python(directive, b"s"), type_)
         case Int() if not directive.zero:
             return _Piece(_python(directive, b"d"), type_)
-        case Tuple() | Array() if directive.width:
+        case Tuple() | Record() | Struct() | Array() if directive.width:
             return _Piece(b"%s", type_, lambda value: _pad_first(directive, rendering.text(type_, value)))
     return _padded(directive, type_, partial(rendering.text, type_), type_)
 
 
 def _padded(directive: Directive, view: Type, text: Converter | None, type_: Type) -> _Piece:
     """A piece whose converter makes the text, padded where Python would pad otherwise."""
-    if integer_of(type_) is None and not isinstance(type_, Bool | Pointer):
+    if integer_of(type_) is None and not isinstance(type_, Bool | Enum | Pointer):
         view = type_
     elif isinstance(view, Int):
         view = _narrowed(view, type_)
@@ -209,8 +224,18 @@ def _padded(directive: Directive, view: Type, text: Converter | None, type_: Typ
 
 def _narrowed(view: Int, type_: Type) -> Type:
     """A field cannot be read wider than it is; it is then read as itself."""
-    own = integer_of(type_) or (UINT64 if isinstance(type_, Pointer) else UINT8)
+    own = _own_integer(type_)
     return view if view.size <= own.size else own
+
+
+def _own_integer(type_: Type) -> Int:
+    """The integer that a number travels as."""
+    match type_:
+        case Enum(size=size, signed=signed):
+            return Int(size, signed)
+        case Pointer():
+            return UINT64
+    return integer_of(type_) or UINT8
 
 
 def _python(directive: Directive, specifier: bytes, *, plus: bool = False) -> bytes:
@@ -241,7 +266,7 @@ def _pointer_text(value: int) -> bytes:
 
 
 def _conversion(type_: Type, view: Type) -> Converter | None:
-    if type_ == view or not isinstance(view, Int) or not isinstance(type_, Int | Bool | Pointer):
+    if type_ == view or not isinstance(view, Int) or not isinstance(type_, Int | Enum | Bool | Pointer):
         return None
     return partial(convert, view)
 

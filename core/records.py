@@ -13,7 +13,24 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .frozen import dataclass
-from .types import Array, Bool, Int, OwnedType, Pointer, String, Tuple, Type, align_of, round_up, size_of, tuple_layout
+from .types import (
+    Array,
+    Bool,
+    Enum,
+    Field,
+    Int,
+    OwnedType,
+    Pointer,
+    Record,
+    String,
+    Struct,
+    Tuple,
+    Type,
+    align_of,
+    round_up,
+    size_of,
+    tuple_layout,
+)
 
 EVENT_ID_SIZE = 8
 #: A record without longer strings has a fixed size and is written in place; copying this many bytes costs less.
@@ -61,7 +78,7 @@ def field_code(type_: Type) -> str:
     if is_long_string(type_):
         return "I"
     match type_:
-        case Int(size=size, signed=signed):
+        case Int(size=size, signed=signed) | Enum(size=size, signed=signed):
             return _INTEGER_CODES[size, signed]
         case Bool():
             return "?"
@@ -88,15 +105,18 @@ def decoder(type_: Type, owned: Owner) -> Callable[[bytes], Any]:
     is how a truncated string is told. Tuple: tuple. Array: list. OwnedType: whatever `owned(type_, data)` makes.
     """
     match type_:
-        case Int() | Bool() | Pointer():
+        case Int() | Enum() | Bool() | Pointer():
             unpack = struct.Struct("<" + field_code(type_)).unpack_from
             return lambda data: unpack(data)[0]
         case String(size=size):
             return lambda data: bytes(data[:size]).partition(b"\0")[0]
-        case Tuple(elements):
-            offsets, _ = tuple_layout(elements)
-            parts = [(at, at + size_of(e), decoder(e, owned)) for at, e in zip(offsets, elements, strict=True)]
+        case Tuple() | Record():
+            offsets, _ = tuple_layout(type_.elements)
+            parts = [(at, at + size_of(e), decoder(e, owned)) for at, e in zip(offsets, type_.elements, strict=True)]
             return lambda data: tuple(read(data[start:end]) for start, end, read in parts)
+        case Struct(fields=fields):
+            members = [_member_decoder(field, owned) for field in fields]
+            return lambda data: tuple(read(data) for read in members)
         case Array(element, count):
             read, step = decoder(element, owned), size_of(element)
             return lambda data: [read(data[i * step : (i + 1) * step]) for i in range(count)]
@@ -104,3 +124,18 @@ def decoder(type_: Type, owned: Owner) -> Callable[[bytes], Any]:
             return lambda data: owned(type_, bytes(data[:size]))
         case _:
             raise ValueError(f"values of type {type_} are not stored")
+
+
+def _member_decoder(field: Field, owned: Owner) -> Callable[[bytes], Any]:
+    """Reads a struct's member from the struct's bytes; a bit field is never negative."""
+    if field.bit_width:
+        end = field.offset + (field.bit_shift + field.bit_width + 7) // 8
+        mask = (1 << field.bit_width) - 1
+        return lambda data: int.from_bytes(data[field.offset : end], "little") >> field.bit_shift & mask
+    read, end = decoder(field.type, owned), field.offset + size_of(field.type)
+    return lambda data: read(data[field.offset : end])
+
+
+def named_members(type_: Record | Struct) -> list[tuple[str, Type]]:
+    """The names and types of what the decoded value of a record or struct holds, in its order."""
+    return list(type_.fields) if isinstance(type_, Record) else [(f.name, f.type) for f in type_.fields]

@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from struct import Struct
+import struct
 from typing import Any, Protocol
 
 from ...core.artifacts import EventSpec
 from ...core.function import Action, Function, Writer
 from ...core.output import Output
 from ...core.records import EVENT_ID_SIZE, RecordLayout, decoder, is_long_string, record_layout
-from ...core.types import Array, OwnedType, String, Tuple, Type
+from ...core.types import Array, OwnedType, Record, String, Struct, Tuple, Type
 from .columns import Cleaner, clean_columns, cut_strings, mark_full_strings, record_code
 
 #: Flags in a record's length and the size of its header: include/uapi/linux/bpf.h, BPF_RINGBUF_*.
@@ -54,7 +54,7 @@ class EventDecoder:
         Raises: KeyError: for an event that is not one of the program's.
         """
         output, consumers = self._output, self._consumers
-        unpack = Struct("<I4xQ").unpack_from
+        unpack = struct.Struct("<I4xQ").unpack_from
         at, end = 0, len(span)
         while at < end and not output.exiting:
             length, event = unpack(span, at)
@@ -92,7 +92,7 @@ class EventDecoder:
                 case String(size=size):
                     clean = mark_full_strings if is_long_string(view) else cut_strings
                     found.append((index, partial(clean, size, self._trailer)))
-                case Tuple() | Array() | OwnedType():
+                case Tuple() | Record() | Struct() | Array() | OwnedType():
                     found.append((index, partial(map, decoder(view, self._owned))))
         return tuple(found)
 
@@ -133,7 +133,7 @@ def _fixed(
     find_run = re.compile(b"(?:%b.{4}%b.{%d}){1,%d}+" % (*same, size - EVENT_ID_SIZE, most), re.DOTALL).match
     # Only strings with a NUL in their last byte are shown whole by the template.
     find_plain = re.compile(b"(?:%b.{4}%b%b)++" % (*same, _ended_strings(layout)), re.DOTALL).match
-    one, block = Struct("<" + code), Struct("<" + code * BLOCK)
+    one, block = struct.Struct("<" + code), struct.Struct("<" + code * BLOCK)
     template = writer.template
     block_template = (template or b"") * BLOCK
 
@@ -174,7 +174,7 @@ def _varying(
 ) -> Consumer:
     """Records with long strings, whose bytes follow the fixed part; at most `most` at a time."""
     layout = record_layout(spec.fields)
-    record = Struct("<I4xQ" + record_code(layout, views))
+    record = struct.Struct("<I4xQ" + record_code(layout, views))
     unpack = record.unpack_from
     event, text_start = spec.id, HEADER_SIZE + layout.fixed_size
     long_strings = [index for index, view in enumerate(views) if is_long_string(view)]

@@ -11,7 +11,7 @@ from time import monotonic, sleep
 
 from ...core.artifacts import Session
 from ...core.run import RunOptions
-from ...core.types import OwnedType, Tuple, Type
+from ...core.types import OwnedType, Record, Tuple, Type
 from .events import EventDecoder
 from .failures import FailureReporter
 from .rendering import ValueRendering
@@ -132,6 +132,6 @@ def _has_user_stack(type_: Type) -> bool:
     match type_:
         case OwnedType(owner=owner):
             return owner == "ustack"
-        case Tuple(elements):
-            return any(map(_has_user_stack, elements))
+        case Tuple() | Record():
+            return any(map(_has_user_stack, type_.elements))
     return False

@@ -13,7 +13,7 @@ from ...core.artifacts import MapSpec, Session
 from ...core.function import Aggregation
 from ...core.integers import convert, truncated_quotient
 from ...core.records import decoder
-from ...core.types import Int, OwnedType, String, Tuple, Type, round_up, size_of
+from ...core.types import Enum, Int, OwnedType, Record, String, Tuple, Type, round_up, size_of
 from .rendering import ValueRendering
 
 Entry = tuple[Any, Any]
@@ -88,12 +88,13 @@ def _sort(entries: list[Entry], key_type: Type, type_: Type, aggregation: Aggreg
 def _key_order(type_: Type) -> Callable[[Any], Any] | None:
     """What keys compare by: integers as signed numbers of their size, strings as bytes, tuples by such fields."""
     match type_:
-        case Int(size=size):
+        case Int(size=size) | Enum(size=size):
             return partial(convert, Int(size, True))
         case String():
             return lambda key: key
-        case Tuple(elements):
-            orders = [(index, _key_order(e)) for index, e in enumerate(elements) if isinstance(e, Int | String)]
+        case Tuple() | Record():
+            elements = enumerate(type_.elements)
+            orders = [(index, _key_order(e)) for index, e in elements if isinstance(e, Int | Enum | String)]
             return lambda key: [order(key[index]) for index, order in orders if order is not None]
     return None
 

@@ -13,7 +13,8 @@ from ...core.config import Config
 from ...core.function import Aggregation, Function
 from ...core.json_text import json_integer, json_string
 from ...core.output import Symbols
-from ...core.types import Array, Bool, Int, OwnedType, Pointer, String, Tuple, Type
+from ...core.records import named_members
+from ...core.types import Array, Bool, Enum, Int, OwnedType, Pointer, Record, String, Struct, Tuple, Type
 
 
 class ValueRendering:
@@ -39,6 +40,14 @@ class ValueRendering:
                 return b"(" + b", ".join(map(self.text, elements, value)) + b")"
             case Array(element):
                 return b"[" + b",".join([self.text(element, item) for item in value]) + b"]"
+            case Enum():
+                return (type_.name_of(value) or str(value)).encode()
+            case Record() | Struct():
+                members = [
+                    b".%s = %s" % (name.encode(), self.text(inner, item))
+                    for (name, inner), item in zip(named_members(type_), value, strict=True)
+                ]
+                return b"{ " + b", ".join(members) + b" }"
             case OwnedType(owner=owner):
                 return self._functions[owner].text(type_, value, self)
         raise ValueError(f"values of type {type_} are not shown")
@@ -55,6 +64,11 @@ class ValueRendering:
                 return "[" + ",".join(map(self.json, elements, value)) + "]"
             case Array(element):
                 return "[" + ",".join([self.json(element, item) for item in value]) + "]"
+            case Enum():
+                return json_integer(value)
+            case Record() | Struct():
+                members = zip(named_members(type_), value, strict=True)
+                return "{" + ", ".join(f"{json_string(n.encode())}: {self.json(t, v)}" for (n, t), v in members) + "}"
             case OwnedType(owner=owner):
                 return self._functions[owner].json(type_, value, self)
         raise ValueError(f"values of type {type_} are not shown")

@@ -40,11 +40,12 @@ class Token:
         self.end = end
 
 
-class Unexpected(Exception):  # noqa: N818 - what it carries is unexpected text; the error is made of it elsewhere
+class Unexpected(Exception):
     """The text does not go on as it should.
 
-    `at` is the offset in the text at which the unexpected token begins, and its length behind the last token at the end
-    of the text. `accepted` are the terminals that would have fitted. `before` is the value in front of the place, if any.
+    `at` is the offset in the text at which the unexpected token begins; when that is the end of the text (`at_end`), it
+    is where the last token ends. `accepted` are the terminals that would have fitted; the end is none of them. `before`
+    is the value in front of the place, if any.
     """
 
     def __init__(self, at: int, at_end: bool, accepted: frozenset[str], before: Value) -> None:
@@ -80,7 +81,8 @@ class Automaton:
             for origin, length, method, lists in self._rules
         ]
         state, final = self._starts[start], self._ends[start]
-        states, values = [state], []
+        states = [state]
+        values: list[Value] = []
         at = last = 0
         while True:
             found = skip(text, at)
@@ -174,14 +176,11 @@ class Automaton:
 def _joined(items: list[Value], lists: tuple[int, ...]) -> list[Value]:
     """The items, with those of the lists in the lists' places. A list that comes first is extended, not copied: a long
     list is made of one item at a time."""
-    if lists == (0,):
-        joined: list[Value] = items[0]
-        joined += items[1:]
-        return joined
-    joined = []
-    for at, item in enumerate(items):
+    begins_with_list = 0 in lists
+    joined: list[Value] = items[0] if begins_with_list else []
+    for at in range(begins_with_list, len(items)):
         if at in lists:
-            joined += item
+            joined += items[at]
         else:
-            joined.append(item)
+            joined.append(items[at])
     return joined

@@ -34,8 +34,9 @@ def too_deep(text: str, limit: int) -> int | None:
 
 
 def items(text: str) -> Iterator[tuple[int, int]]:
-    """(begin, end) of each probe or other item with braces, with all that stands before it; last, what follows the last one, if not blank.
+    """(begin, end) of each probe or other item with braces, with all that stands before it.
 
+    What follows the last one comes last, if it is not blank.
     A `;` behind an item belongs to none.
     """
     begin = depth = 0

@@ -1,7 +1,7 @@
 """Says in a user's words what the parser did not expect.
 
-It reads the parser's errors and the script, never the tree. Names of terminals are translated by the tables below; one that
-is not in them is not told.
+It reads the parser's errors and the script, never the tree. Names of terminals are translated by the tables below; one
+that is not in them is not told.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _WORDS = {
 }
 #: What can begin an expression, and what else can begin a statement.
 _EXPRESSION = frozenset(
-    ("VARIABLE", "MAP", "NUMBER", "STRING", "TRUE", "FALSE", "NAME", "LPAR", "LBRACE", "MINUS", "NOT", "INCREMENT", "IF")
+    "VARIABLE MAP NUMBER STRING TRUE FALSE NAME LPAR LBRACE MINUS NOT INCREMENT IF".split(),
 )
 _STATEMENT = _EXPRESSION | {"IF_STATEMENT", "RETURN", "BLOCK"}
 

@@ -1,8 +1,8 @@
 """The tables of the parser that `grammar.lark` describes, made once and kept in the user's cache directory.
 
 lark makes them, and is imported for nothing else: what is kept is plain data for `automaton.py`, so that an ordinary
-start does without lark. The kept tables are read only from a file that nobody else can have written, and only when their
-digest says that this grammar and this Python made them. Nothing here knows scripts.
+start does without lark. The kept tables are read only from a file that nobody else can have written, and only when
+their digest says that this grammar and this Python made them. Nothing here knows scripts.
 """
 
 from __future__ import annotations
@@ -126,7 +126,8 @@ def _rules(rules: list[Any]) -> list[tuple[str, int, str, tuple[int, ...]]]:
     """For each rule (what it makes, how many symbols it takes, the builder's method, the positions of lists).
 
     A rule whose name begins with `_` makes a list, which the rule around it takes for its own symbols; then the method
-    is `[]`. When all of its forms are single symbols no list is needed. One that hands its only symbol on has no method.
+    is `[]`. When all of its forms are single symbols no list is needed. A rule that hands on what its only symbol made
+    has no method.
     """
     handed_on = _handed_on(rules)
 

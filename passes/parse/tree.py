@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from ...core import ast
 from ...core.diagnostics import Diagnostics
@@ -47,6 +47,7 @@ _TOO_LATE = {
 _NO_BOUNDS = (ast.Unary, ast.Binary, ast.Ternary, ast.Cast, ast.FieldAccess, ast.Index, ast.Increment, ast.Comptime)
 
 Item = Any  # a Token or a Node
+N = TypeVar("N", bound=ast.Node)
 
 
 class TreeBuilder:
@@ -61,6 +62,8 @@ class TreeBuilder:
         self._diagnostics = diagnostics
         # A parenthesised expression keeps its own span; the parentheses count for what is around it.
         self._outer: dict[ast.Node, Span] = {}
+        # A cast's own span is that of its parentheses: here is where its operand ends.
+        self._cast_ends: dict[ast.Node, int] = {}
         # Of `----1` the inner mistake is told and not the outer one.
         self._refused: set[ast.Node] = set()
 
@@ -74,7 +77,7 @@ class TreeBuilder:
         """Where a token or node begins in the source, parentheses around it included."""
         if type(item) is Token:
             return item.start
-        span: Span = self._outer[item] if item in self._outer else item.span
+        span: Span = self._outer.get(item, item.span)
         return span.start
 
     def end(self, item: Item) -> int:
@@ -86,8 +89,7 @@ class TreeBuilder:
         if item in self._outer:
             return self._outer[item].end
         if type(item) is ast.Cast:
-            # Its span is that of the parentheses alone.
-            return self.end(item.operand)
+            return self._cast_ends[item]
         span: Span = item.span
         return span.end
 
@@ -100,9 +102,21 @@ class TreeBuilder:
     def start(self, items: list[Item]) -> ast.Program:
         nodes = _nodes(items)
         self._check_order(nodes)
-        kinds = (ast.CDefinition, ast.Config, ast.Import, ast.MapDeclaration, ast.Macro, ast.Function, ast.Probe)
-        sections = [tuple(node for node in nodes if isinstance(node, kind)) for kind in kinds]
-        return ast.Program(Span(self._offset, len(self._source.text)), self._source, *sections)
+
+        def section(kind: type[N]) -> tuple[N, ...]:
+            return tuple(node for node in nodes if type(node) is kind)
+
+        return ast.Program(
+            Span(self._offset, len(self._source.text)),
+            self._source,
+            section(ast.CDefinition),
+            section(ast.Config),
+            section(ast.Import),
+            section(ast.MapDeclaration),
+            section(ast.Macro),
+            section(ast.Function),
+            section(ast.Probe),
+        )
 
     def _check_order(self, nodes: tuple[ast.Node, ...]) -> None:
         section, configs = 0, 0
@@ -316,7 +330,9 @@ class TreeBuilder:
         return increment
 
     def cast(self, items: list[Item]) -> ast.Cast:
-        return ast.Cast(self._span(items[:3]), items[1], items[3])
+        cast = ast.Cast(self._span(items[:3]), items[1], items[3])
+        self._cast_ends[cast] = self.end(items[3])
+        return cast
 
     def comptime(self, items: list[Item]) -> ast.Comptime:
         return ast.Comptime(self._span(items), items[1])
@@ -367,9 +383,10 @@ class TreeBuilder:
 
     def type(self, items: list[Item]) -> ast.TypeName:
         """A base, then what is made of it, from left to right."""
+        base: ast.TypeName
         match items[0]:
-            case ast.TypeOf() as base:
-                at = 1
+            case ast.TypeOf() as type_of:
+                base, at = type_of, 1
             case Token(type="TAG") as tag:
                 base, at = ast.NamedType(self._span(items[:2]), tag.text, items[1].text), 2
             case name:

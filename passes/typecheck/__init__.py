@@ -25,6 +25,7 @@ class TypeCheckStage:
     def stage_passes(self, stage: str) -> Sequence[Pass] | None:
         if stage != "typecheck":
             return None
+        from .c_definitions import LoadCTypes
         from .c_macros import ExpandCMacros
         from .calls import CheckCalls
         from .fold import FoldConstants
@@ -36,6 +37,7 @@ class TypeCheckStage:
         from .unroll import UnrollLoops
 
         return [
+            LoadCTypes(),
             ReplaceParameters(),
             ExpandCMacros(),
             FoldConstants(),

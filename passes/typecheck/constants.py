@@ -9,7 +9,7 @@ from ...core.c_types import member
 from ...core.diagnostics import Diagnostics
 from ...core.rewrite import rewrite
 from ...core.types import BOOL, Pointer, Record, String, Struct, Type, base_name, size_of
-from .fold import _operation as fold_operation
+from .fold import folded
 from .promotion import INVALID, literal_type
 from .type_names import type_of_operand
 
@@ -98,9 +98,10 @@ def constant(body: Body, node: ast.Expression) -> Literal | None:
                 return operand
             case ast.Block(statements=(), value=value) if value is not None:
                 return value
-        return fold_operation(rebuilt, Diagnostics()) or rebuilt
+        return rebuilt
 
-    result = rewrite(node, leave, lambda part: not isinstance(part, ast.SizeOf | ast.OffsetOf | ast.TypeInfo))
+    known = rewrite(node, leave, lambda part: not isinstance(part, ast.SizeOf | ast.OffsetOf | ast.TypeInfo))
+    result = folded(known, Diagnostics())
     return result if isinstance(result, ast.IntegerLiteral | ast.StringLiteral | ast.BooleanLiteral) else None
 
 

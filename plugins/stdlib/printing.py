@@ -10,7 +10,7 @@ from ...core.artifacts import EventSpec
 from ...core.function import Action, CallSite, EmitSite, Signature, Writer, integer_of
 from ...core.output import Output
 from ...core.printf_format import compile_writer, format_error
-from ...core.types import VOID, Array, OwnedType, Pointer, Struct, Tuple, Type, Void
+from ...core.types import VOID, Array, Nothing, OwnedType, Pointer, Record, Tuple, Type, Void
 
 if TYPE_CHECKING:
     from ...core.emitter import Emitter, Value
@@ -20,10 +20,12 @@ _MAX_ARGUMENTS = 128
 
 def _unprintable(type_: Type) -> bool:
     match type_:
-        case Void() | Struct() | Pointer(space="context"):
+        case Void() | Nothing() | Pointer(space="context"):
             return True
-        case Tuple(elements):
-            return any(map(_unprintable, elements))
+        case Tuple() | Record():
+            return any(map(_unprintable, type_.elements))
+        case OwnedType(aggregation=aggregation):
+            return aggregation
         case Array(element):
             return _unprintable(element)
     return False

@@ -10,7 +10,8 @@ from pybpftrace.core import ast
 from pybpftrace.core.config import Config
 from pybpftrace.core.target.dependency import still_holds
 from pybpftrace.passes.parse.config import ApplyConfig
-from pybpftrace.passes.parse.imports import DEPTH_LIMIT, ResolveImports
+from pybpftrace.passes.parse.import_files import DEPTH_LIMIT
+from pybpftrace.passes.parse.imports import ResolveImports
 from staged import Staged
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from pybpftrace.core import ast
-from pybpftrace.passes.parse.macros import MAXIMUM_CALLS, ExpandMacros
+from pybpftrace.passes.parse.macro_expansion import MAXIMUM_CALLS
+from pybpftrace.passes.parse.macros import ExpandMacros
 from staged import Staged
 
 

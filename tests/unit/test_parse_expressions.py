@@ -64,6 +64,17 @@ def test_both_uses_of_the_condition_of_a_short_ternary_are_one_node() -> None:
     ("text", "meaning"),
     [
         ("- - $x", "(-(-$x))"),
+        ("*$x", "(*$x)"),
+        ("**$x.a", "(*(*$x.a))"),
+        ("$x * *$y", "($x * (*$y))"),
+        ("$x**$y", "($x * (*$y))"),
+        ("&$x", "(&$x)"),
+        ("&@", "(&@)"),
+        ("f(&$x, &@m)", "f((&$x), (&@m))"),
+        ("$x & &$y", "($x & (&$y))"),
+        ("comptime $x + 1", "((comptime $x) + 1)"),
+        ("comptime ($x + 1)", "(comptime ($x + 1))"),
+        ("!comptime -1", "(!(comptime (-1)))"),
         ("-~!$x", "(-(~(!$x)))"),
         ("--$x", "(--$x)"),
         ("++@x[1]", "(++@x[1])"),
@@ -89,6 +100,13 @@ def test_prefix_and_postfix_operators(text: str, meaning: str) -> None:
         ("(a + b).c", "(a + b).c"),
         ("f(1, g(2), \"x\")", "f(1, g(2), b'x')"),
         ("f()", "f()"),
+        ("$t.0", "$t.0"),
+        ("$t.0.1", "$t.0.1"),
+        ("$t.10.a.0", "$t.10.a.0"),
+        ("$t . 0 . 1", "$t.0.1"),
+        ("((1, 2), 3).0.1", "<<1, 2>, 3>.0.1"),
+        ("f().1->2", "f().1.2"),
+        ("@m[1].0[2]", "@m[1].0[2]"),
         ("@", "@"),
         ("@[1]", "@[1]"),
         ("@m[a, f(b)]", "@m[a, f(b)]"),
@@ -112,6 +130,32 @@ def test_words_of_statements_are_plain_names_inside_of_expressions(word: str) ->
 @pytest.mark.parametrize("name", ["iffy", "returned", "elsewhere", "trueish", "falsehood", "_", "a1_B"])
 def test_a_word_counts_only_as_a_whole(name: str) -> None:
     assert shape(expression(name)) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "meaning"),
+    [
+        ("$1", "$1"),
+        ("$01", "$1"),
+        ("$9223372036854775807", "$9223372036854775807"),
+        ("str($1 + 2)", "str(($1 + 2))"),
+        ("$#", "$#"),
+    ],
+)
+def test_the_parameters_of_a_script_and_their_number(text: str, meaning: str) -> None:
+    assert shape(expression(text)) == meaning
+
+
+@pytest.mark.parametrize("text", ["$0", "$00", "$9223372036854775808", "$" + "9" * 5000])
+def test_a_parameter_has_a_number_from_1(text: str) -> None:
+    report = error(f"BEGIN {{ {text}; }}")
+    assert report == f"1:9-{9 + len(text)} param {text} is out of integer range [1, 9223372036854775807]"
+
+
+@pytest.mark.parametrize("text", ["&1", "&@m[1]", "&f()", "&($x)", "&$x.a", "&&$x", "&-$x"])
+def test_only_variables_and_whole_maps_have_an_address(text: str) -> None:
+    report = error(f"BEGIN {{ {text}; }}")
+    assert report == f"1:9-{9 + len(text)} address-of operator (&) can only be used on a map or variable"
 
 
 def test_true_and_false_are_literals() -> None:

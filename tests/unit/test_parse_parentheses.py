@@ -109,9 +109,7 @@ def test_a_name_in_front_of_anything_else_is_a_group(text: str, meaning: str) ->
 
 @pytest.mark.parametrize("word", BUILTIN_WORDS)
 def test_a_builtin_word_is_no_type(word: str) -> None:
-    assert shape(expression(f"({word})*2 - ({word})-1")) == f"(({word} * 2) - ({word} - 1))".replace("- (", "- ", 1).replace(
-        f"- {word} - 1))", f"{word}) - 1)"
-    ) or shape(expression(f"({word})*2")) == f"({word} * 2)"
+    assert shape(expression(f"({word})*2 || ({word})-1")) == f"(({word} * 2) || ({word} - 1))"
 
 
 @pytest.mark.parametrize(("text", "meaning"), TUPLES)
@@ -168,7 +166,7 @@ def test_a_field_may_be_named_once() -> None:
         ("BEGIN { unroll (1 , 2) { } }", "1:19-20 unexpected ',', expected ')'"),
         ("BEGIN { while () { } }", "1:16-17 expected expression"),
         ("BEGIN { $x = if () { } }", "1:18-19 expected expression"),
-        ("BEGIN { (uint8[x])$y; }", "1:19-21 unexpected '$y', expected '}' or a statement"),
+        ("BEGIN { (uint8[x])$y; }", "1:19-20 expected ';'"),
     ],
 )
 def test_what_parentheses_cannot_hold(script: str, report: str) -> None:

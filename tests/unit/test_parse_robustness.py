@@ -11,22 +11,35 @@ from parsing import compilation, errors, parse, parse_with_diagnostics, shape
 from pybpftrace.core import ast
 from pybpftrace.core.diagnostics import format_all
 from pybpftrace.core.dump_ast import dump_program, program_to_data
-from pybpftrace.passes.parse.syntax import MAXIMUM_DEPTH, MAXIMUM_ERRORS
+from pybpftrace.passes.parse.syntax import MAXIMUM_CHAIN, MAXIMUM_DEPTH, MAXIMUM_ERRORS
 from pybpftrace.passes.typecheck.fold import FoldConstants
 
 SCRIPT = rb"""#!/usr/bin/pybpftrace
 // starts, by process
+#ifndef A // {
+#include <linux/fs.h>
+#endif
+struct s { int a; /* } */ struct { char b[4]; } c; } __attribute__((packed))
+config = { max_strlen = 64; stack_mode="perf" }
+import "a.bt";
+let @m = hash(10);
+macro twice($x, @m, e) { let $y : struct s *[2] = e; $x + if $y { 1 } else { 2 } }
+fn f($a : int8) : void { return; }
 kprobe:vfs_read, kretprobe:"vfs write" /pid == 1e3 && comm != "a\n\x41"/ { /* keep */
   $s = nsecs; @s[tid, args->f.g[2]] = $s << 0xffu; @n++; --$s;
   if ($s > 5ms || !@s[tid]) { printf("%d\t%s", pid, str(args.p)); } else if $s { return 1; } else { delete(@s[tid]); };
   $s == 1 ? print(1) : print((2 + -3) * 4);
   @h = hist($s ?: ~7); @h -= true; { $t = "x" + "y" }
 }
-END{clear(@h)}
+END{clear(@h); for ($i : 0..(-$1)) { break } for $kv : @m { print(($kv.0.1, $kv.1,)); } _ = (a=1, b=());
+while (1) { unroll (3) { continue; } } $x = (struct s *)arg0->c.b[1] + sizeof(int8*) - offsetof(struct s, c.b);
+f(typeof($x), &$x, *$x, comptime (1), { 1; 2 }, $#, typeinfo(@m)); }
 """
 SCRIPTS = [SCRIPT, *(path.read_bytes() for path in sorted(Path(__file__).parents[1].glob("golden/scripts/*.bt")))]
 TOKENS = (
     b"$x @m @ if else return true ( ) [ ] { } / // /* */ , ; : ? ?: + ++ -- -> . = == += <<= >>= ! ~ 1 08 0x 1e3 5s "
+    b".. & && * $1 $# for while unroll let import config macro fn struct enum sizeof( offsetof( typeof( comptime break _ "
+    b"a __attribute__ #x (a) (a=1 int8 "
     b'"a" " \\ # '
     b"#! BEGIN kprobe:f uprobe:/a/b \0 \xff \xc3\xa9 \r \t"
 ).split(b" ")
@@ -106,6 +119,26 @@ def test_a_script_may_end_anywhere(cut: int) -> None:
         "9" * 100_000,
         "1e" + "9" * 100_000,
         "(" * 190 + "1" + " ?: 1)" * 190,
+        "if 1 { 2 } else " * 2000 + "{ 3 }",
+        "$x = " + "if 1 { 2 } else " * 2000 + "{ 3 }",
+        "(a)" * 10_000 + "1",
+        "(struct a" * 10_000,
+        "(typeof" * 10_000,
+        "sizeof(" * 10_000,
+        "sizeof(a" + "*" * 10_000,
+        "sizeof(a" + "[1]" * 10_000 + " + ",
+        "(a" + " * " * 10_000 + ")",
+        "(a /*" * 10_000,
+        "(a // b\n" * 10_000,
+        "1" + " || 1" * 2000,
+        "* " * 10_000 + "$x",
+        "comptime " * 10_000 + "1",
+        "for $x : " * 10_000,
+        "let $x : a" + "*" * 10_000,
+        "$x = (a=" * 10_000,
+        "_ = " * 10_000,
+        "1" + "." * 10_000,
+        "$" * 10_000,
     ],
 )
 def test_no_script_is_too_deep_or_too_long_for_the_parser(body: str) -> None:
@@ -115,7 +148,28 @@ def test_no_script_is_too_deep_or_too_long_for_the_parser(body: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "script", ["a" * 200_000, '"' * 200_001, '"\\' * 100_000, "kprobe:f, " * 20_000, "/ " * 100_000]
+    "script",
+    [
+        "a" * 200_000,
+        '"' * 200_001,
+        '"\\' * 100_000,
+        "kprobe:f, " * 20_000,
+        "/ " * 100_000,
+        "(" * 1_000_000,
+        "struct " * 20_000,
+        "struct a" * 20_000,
+        "struct a(" * 20_000,
+        "struct (a)(b)" + "(c)" * 20_000,
+        "struct //a\n" * 20_000,
+        "struct /*a" * 20_000,
+        "struct a {" + "{}" * 20_000,
+        "struct a {" + "'\"" * 20_000,
+        "struct a {} " + "__attribute__" * 20_000,
+        "config = {" + "a=1;" * 20_000,
+        "macro a(" + "b," * 20_000,
+        "let @a = " * 20_000,
+        "\0" * 100_000,
+    ],
 )
 def test_a_long_script_without_a_probe_is_one_error(script: str) -> None:
     assert len(errors(script)) == 1
@@ -144,6 +198,17 @@ def test_the_bracket_that_is_too_deep_is_marked() -> None:
 def test_what_is_nested_less_deep_is_fine(open_: str, close: str) -> None:
     depth = MAXIMUM_DEPTH - 5
     assert parse(f"BEGIN {{ {open_ * depth}1{close * depth} }}").probes
+
+
+@pytest.mark.parametrize("operator", ["||", "&&", "+", "==", "<<"])
+def test_a_thousand_operators_in_a_row_are_no_nesting(operator: str) -> None:
+    program = parse(f"BEGIN {{ if (1{f' {operator} 1' * (MAXIMUM_CHAIN - 1)}) {{ }} }}")
+    assert sum(isinstance(node, ast.Binary) for node in ast.walk(program)) == MAXIMUM_CHAIN - 1
+
+
+def test_hundreds_of_branches_are_no_nesting() -> None:
+    program = parse(f"BEGIN {{ if $x {{ 1 }} {'else if $y { 2 } ' * 400} else {{ 3 }} }}")
+    assert sum(isinstance(node, ast.If) for node in ast.walk(program)) == 401
 
 
 def test_brackets_in_strings_comments_and_paths_do_not_nest() -> None:

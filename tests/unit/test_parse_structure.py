@@ -27,7 +27,8 @@ def test_every_section_has_its_place() -> None:
         """
     )
     assert [len(section) for section in (program.preamble, program.configs, program.imports)] == [2, 1, 1]
-    assert [len(section) for section in (program.maps, program.macros, program.functions, program.probes)] == [2, 1, 1, 2]
+    assert [len(section) for section in (program.maps, program.macros, program.functions)] == [2, 1, 1]
+    assert [probe.attach_points[0].text for probe in program.probes] == ["BEGIN", "END"]
 
 
 # The C preamble
@@ -82,7 +83,7 @@ def test_a_missing_semicolon_behind_a_c_type_is_added() -> None:
     assert preamble("struct s { int a; } enum e { A }\nBEGIN { }") == ["struct s { int a; };", "enum e { A };"]
 
 
-@pytest.mark.parametrize("point", ["struct:probe", "union:a:b", "enum:x", "structure", "enum"])
+@pytest.mark.parametrize("point", ["struct:probe", "union:a:b", "enum:x", "structure", "enum:*"])
 def test_a_probe_may_look_like_a_c_type(point: str) -> None:
     assert [probe.attach_points[0].text for probe in parse(f"{point} {{ }}").probes] == [point]
 
@@ -163,7 +164,8 @@ def test_a_macro_may_have_no_parameters_and_no_value() -> None:
 def test_a_function_has_types_for_its_parameters_and_its_result() -> None:
     program = parse("fn f($a : int8, $b : struct s *) : string[4] { return $a } BEGIN { }")
     (function,) = program.functions
-    assert [(p.variable.name, shape(p.type)) for p in function.parameters] == [("$a", "type int8"), ("$b", "type struct s*")]
+    parameters = [(parameter.variable.name, shape(parameter.type)) for parameter in function.parameters]
+    assert parameters == [("$a", "type int8"), ("$b", "type struct s*")]
     assert (function.name, shape(function.result)) == ("f", "type string[4]")
     assert [type(item) for item in function.body.statements] == [ast.Return]
 

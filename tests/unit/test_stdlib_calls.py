@@ -253,10 +253,11 @@ class TestActions:
         assert errors(call) == []
         assert call.warnings == ["print()'s top and div arguments are ignored when used on stats() maps."]
 
-    def test_exit_ends_the_probe_and_the_run(self) -> None:
+    def test_exit_ends_the_run_and_leaves_it_to_the_script_to_end_the_probe(self) -> None:
         machine = Machine()
         emitted(Call("exit", INT8), machine)
-        assert machine.ended and machine.events == [(["argument 0"], [INT8], {})]
+        assert not machine.ended
+        assert machine.events == [(["argument 0"], [INT8], {})]
         output = FakeOutput()
         FUNCTIONS["exit"].handler(EventSpec(0, "exit", (INT8,), {}), output)((3,))
         assert (output.status, output.exiting) == (3, True)
