@@ -494,6 +494,12 @@ def walk(node: Node) -> Iterator[Node]:
         pending.extend(reversed(children(current)))
 
 
+def mentions(program: Program, *words: str) -> bool:
+    """False when the text of the script and its imports has none of the words: there is nothing for a pass to look
+    for then, and looking at every node of a tree takes longer than most passes' work."""
+    return any(word in program.source.text for word in words)
+
+
 def shown(name: str) -> str:
     """A variable's name as the script wrote it; in a macro's expansion variables get a suffix behind a `#`."""
     return name.partition("#")[0] or name

@@ -6,6 +6,7 @@ stage's artifact. The pipeline knows names and order only; what a stage does is 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
@@ -45,6 +46,8 @@ STAGES = (
     Stage("output", "output", "session"),
 )
 COMPILE_STAGES = STAGES[:4]
+#: Python frames that a compilation may be deep.
+DEEPEST_RECURSION = 20_000
 
 
 class Pass(Protocol):
@@ -103,6 +106,8 @@ class Pipeline:
         from .config import Config
         from .diagnostics import Diagnostics
 
+        # Trees nest up to the parser's limit, and chains of `else if` up to a thousand; Python's own limit is for less.
+        sys.setrecursionlimit(max(sys.getrecursionlimit(), DEEPEST_RECURSION))
         compilation = Compilation(
             target=target,
             functions=self.functions(),

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 #: Flags in their only order, each at most once; `*` takes no argument; the longer specifiers come first.
 _DIRECTIVE = re.compile(
-    rb"%(-?)(\+?) ?(#?)(0?)([0-9]*|\*)(?:\.(?:[0-9]*|\*))?([hlLjzt]*)(rx|rh|gr|[diouxXcspreEfFgGaAn]|%)"
+    rb"%(-?)(\+?) ?(#?)(0?)([0-9]*|\*)(?:\.([0-9]*|\*))?([hlLjzt]*)(rx|rh|gr|[diouxXcspreEfFgGaAn]|%)"
 )
 _LENGTHS = {b"": 4, b"h": 2, b"hh": 1, b"l": 8, b"ll": 8, b"L": 8, b"j": 8, b"z": 8, b"t": 8}
 _INTEGER = "diouxXcp"
@@ -48,7 +48,8 @@ Converter = Callable[[Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class Directive:
-    """One conversion. `bytes` is the size of the integer that d, i, o, u, x and X convert to."""
+    """One conversion. `bytes` is the size of the integer that d, i, o, u, x and X convert to; `precision` is how many
+    bytes of a string are shown at most."""
 
     specifier: str
     bytes: int = 4
@@ -57,6 +58,7 @@ class Directive:
     plus: bool = False
     prefix: bool = False
     zero: bool = False
+    precision: int | None = None
 
     @property
     def signed(self) -> bool:
@@ -68,7 +70,7 @@ def parse_format(spec: bytes) -> list[bytes | Directive]:
     parts: list[bytes | Directive] = []
     at = 0
     for found in _DIRECTIVE.finditer(spec):
-        left, plus, prefix, zero, width, length, specifier = found.groups()
+        left, plus, prefix, zero, width, precision, length, specifier = found.groups()
         parts.append(spec[at : found.start()])
         at = found.end()
         if specifier == b"%":
@@ -76,7 +78,9 @@ def parse_format(spec: bytes) -> list[bytes | Directive]:
             continue
         size = int(width) if width.isdigit() else 0
         bytes_ = _LENGTHS.get(length, 8 if b"h" not in length else 2)
-        parts.append(Directive(specifier.decode(), bytes_, size, bool(left), bool(plus), bool(prefix), bool(zero)))
+        flags = bool(left), bool(plus), bool(prefix), bool(zero)
+        most = int(precision or 0) if precision is not None and precision != b"*" else None
+        parts.append(Directive(specifier.decode(), bytes_, size, *flags, most))
     parts.append(spec[at:])
     return [part for part in parts if part]
 
@@ -198,6 +202,9 @@ def _integer_piece(directive: Directive, type_: Type) -> _Piece:
 
 def _default_piece(directive: Directive, type_: Type, rendering: Rendering) -> _Piece:
     match type_:
+        case String() if directive.precision is not None:
+            most = directive.precision
+            return _padded(directive, type_, lambda value: value[:most], type_)
         case String():
             if directive.width and directive.zero:
                 return _padded(directive, type_, _same, type_)

@@ -7,7 +7,7 @@ chains of `else if` nor long sums end in Python's recursion limit. It must not k
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from . import ast
@@ -28,34 +28,34 @@ def rewrite(root: N, leave: Leave, enter: Enter | None = None) -> N:
     A node that stands in two places (the `a` of `a ?: b`) is rewritten once and stays one.
     """
     done: dict[ast.Node, ast.Node] = {}
-    pending: list[tuple[ast.Node, bool]] = [(root, False)]
+    pending: list[tuple[ast.Node, list[ast.Node] | None]] = [(root, None)]
     while pending:
-        node, children_done = pending.pop()
-        if children_done:
-            done[node] = leave(_rebuilt(node, done), node)
+        node, below = pending.pop()
+        if below is not None:
+            changed = any(done[child] is not child for child in below)
+            done[node] = leave(_rebuilt(node, done) if changed else node, node)
         elif node in done:
             continue
         elif enter is not None and not enter(node):
             done[node] = node
+        elif below := ast.children(node):
+            pending.append((node, below))
+            pending.extend([(child, None) for child in reversed(below)])
         else:
-            pending.append((node, True))
-            pending.extend((child, False) for child in reversed(list(ast.children(node))))
+            done[node] = leave(node, node)
     result: Any = done[root]
     return result  # type: ignore[no-any-return]  # `leave` gives a node that fits where the old one stood
 
 
 def _rebuilt(node: ast.Node, done: dict[ast.Node, ast.Node]) -> ast.Node:
     changed: dict[str, Any] = {}
-    for member in fields(node):
-        value = getattr(node, member.name)
-        if isinstance(value, ast.Node):
-            if done[value] is not value:
-                changed[member.name] = done[value]
-        elif isinstance(value, tuple) and value and isinstance(value[0], ast.Node):
-            items = tuple(done[item] for item in value)
-            if any(new is not old for new, old in zip(items, value, strict=True)):
-                changed[member.name] = items
-    return replace(node, **changed) if changed else node
+    for name in ast.node_members(node.__class__):
+        value = getattr(node, name)
+        if isinstance(value, tuple):
+            changed[name] = tuple([done[item] for item in value])
+        elif value is not None:
+            changed[name] = done[value]
+    return replace(node, **changed)
 
 
 def copied(root: N) -> N:

@@ -134,9 +134,7 @@ class Automaton:
 
     def _fitting(self, row: dict[str, int], character: str) -> tuple[_Candidate, ...]:
         """The terminals that a state accepts and that can begin with the character."""
-        words = {
-            word for name, *_, looking_alike in self._terminals if name in row for word in looking_alike.values()
-        }
+        words = {word for name, *_, looking_alike in self._terminals if name in row for word in looking_alike.values()}
         return tuple(
             (name, self._matcher(name, "" if is_literal else pattern), pattern if is_literal else "", looking_alike)
             for name, pattern, is_literal, first, looking_alike in self._terminals

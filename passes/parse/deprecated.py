@@ -23,6 +23,8 @@ class CheckDeprecated:
     stage: str = "parse"
 
     def run(self, program: ast.Program, compilation: Compilation) -> ast.Program:
+        if not ast.mentions(program, "while", "sarg"):
+            return program
         for node in ast.walk(program):
             match node:
                 case ast.While(span):

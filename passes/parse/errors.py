@@ -35,9 +35,8 @@ _WORDS = {
     "ELSE": "'else'",
 }
 #: What can begin an expression, and what else can begin a statement.
-_EXPRESSION = frozenset(
-    "VARIABLE MAP NUMBER STRING TRUE FALSE NAME LPAR LBRACE MINUS NOT INCREMENT IF".split(),
-)
+_OPERAND = frozenset(("VARIABLE", "MAP", "NUMBER", "STRING", "TRUE", "FALSE", "NAME", "IF", "LPAR", "LBRACE"))
+_EXPRESSION = _OPERAND | {"MINUS", "NOT", "STAR", "AMPERSAND", "INCREMENT"}
 _STATEMENT = _EXPRESSION | {"IF_STATEMENT", "RETURN", "BLOCK"}
 
 #: What is shown as the unexpected token: a word, a string, an operator, or one character, of UTF-8 if it is that.

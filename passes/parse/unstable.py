@@ -21,6 +21,8 @@ class CheckUnstable:
     stage: str = "parse"
 
     def run(self, program: ast.Program, compilation: Compilation) -> ast.Program:
+        if not ast.mentions(program, *_FEATURES, "typeinfo"):
+            return program
         for node in ast.walk(program):
             feature = _feature(node)
             if feature is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Container
 
 from ...core import ast
-from ...core.c_types import CTypes, NoCTypes
+from ...core.c_types import CTypes
 from ...core.compilation import Compilation
 from ...core.diagnostics import Diagnostics
 from ...core.frozen import dataclass
@@ -34,7 +34,7 @@ class ExpandCMacros:
 
     def run(self, program: ast.Program, compilation: Compilation) -> ast.Program:
         c_types, functions = compilation.c_types, compilation.functions
-        if isinstance(c_types, NoCTypes):
+        if not program.preamble and not compilation.options.include_files:
             return program
         known = {name for name in functions.names() if (f := functions.get(name)) is not None and f.bare}
         expander = _Expander(c_types, known | _WORDS, compilation.diagnostics)

@@ -40,6 +40,8 @@ class ReplaceOptions:
     def run(self, program: ast.Program, compilation: Compilation) -> ast.Program:
         diagnostics = compilation.diagnostics
         named = dict(compilation.options.named)  # the last occurrence of a name wins
+        if not named and not ast.mentions(program, "getopt"):
+            return program
         options = _Options(named, diagnostics)
         replaced = rewrite(program, options.leave)
         if "help" in named and "help" not in options.declared:

@@ -7,6 +7,7 @@ part of a text that is cut at its colons later, so they are replaced there.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 
 from ...core import ast
@@ -16,6 +17,9 @@ from ...core.numbers import NumberError, parse_integer
 from ...core.rewrite import rewrite
 
 _LOWEST = -(1 << 63)
+
+#: What a parameter looks like; a text without it has none.
+_WRITTEN = re.compile(r"\$[0-9#]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,8 @@ class ReplaceParameters:
     stage: str = "typecheck"
 
     def run(self, program: ast.Program, compilation: Compilation) -> ast.Program:
+        if not _WRITTEN.search(program.source.text):
+            return program
         arguments = compilation.options.arguments
         texts: set[ast.Node] = set()
 

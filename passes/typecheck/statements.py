@@ -258,18 +258,18 @@ def _assign_variable(
         body.error(LOCKED, target)
         return
     body.grow(slot, merged)
-    warn_if_lossy(body, value, type_, merged, literal)
+    warn_if_lossy(body, statement if compound else value, type_, merged, literal)
 
 
 def warn_if_lossy(
-    body: Body, value: ast.Expression, source: Type, destination: Type, literal: int | None = None
+    body: Body, node: ast.Node, source: Type, destination: Type, literal: int | None = None
 ) -> None:
     """The warning for a conversion that nobody asked for and that may change the value."""
     if conversion(source, destination, literal) is LOSSY:
         body.diagnostics.warning(
             f"Expression of type: {settle(source)} being cast to type: {settle(destination)}. "
             "This may cause unexpected results. Use an explicit cast to suppress this warning.",
-            value.span,
+            node.span,
         )
 
 

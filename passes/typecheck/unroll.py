@@ -24,6 +24,8 @@ class UnrollLoops:
     stage: str = "typecheck"
 
     def run(self, program: ast.Program, compilation: Compilation) -> ast.Program:
+        if not ast.mentions(program, "unroll"):
+            return program
         diagnostics = compilation.diagnostics
         made = 0
 

@@ -38,8 +38,8 @@ f(typeof($x), &$x, *$x, comptime (1), { 1; 2 }, $#, typeinfo(@m)); }
 SCRIPTS = [SCRIPT, *(path.read_bytes() for path in sorted(Path(__file__).parents[1].glob("golden/scripts/*.bt")))]
 TOKENS = (
     b"$x @m @ if else return true ( ) [ ] { } / // /* */ , ; : ? ?: + ++ -- -> . = == += <<= >>= ! ~ 1 08 0x 1e3 5s "
-    b".. & && * $1 $# for while unroll let import config macro fn struct enum sizeof( offsetof( typeof( comptime break _ "
-    b"a __attribute__ #x (a) (a=1 int8 "
+    b".. & && * $1 $# for while unroll let import config macro fn struct enum sizeof( offsetof( typeof( comptime break "
+    b"_ a __attribute__ #x (a) (a=1 int8 "
     b'"a" " \\ # '
     b"#! BEGIN kprobe:f uprobe:/a/b \0 \xff \xc3\xa9 \r \t"
 ).split(b" ")

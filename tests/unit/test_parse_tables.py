@@ -108,7 +108,7 @@ def test_a_damaged_file_is_replaced(cache: Path, built: list[str], damage: bytes
 
 def test_tables_of_another_python_are_not_used(cache: Path, built: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     start_again()
-    monkeypatch.setattr(tables.sys, "version", "0")
+    monkeypatch.setattr(sys, "version", "0")
     start_again()
     assert len(built) == 2
 
