@@ -24,8 +24,8 @@ def _unprintable(type_: Type) -> bool:
             return True
         case Tuple() | Record():
             return any(map(_unprintable, type_.elements))
-        case OwnedType(aggregation=aggregation):
-            return aggregation
+        case OwnedType(aggregation=True, integer=None):
+            return True
         case Array(element):
             return _unprintable(element)
     return False

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar, cast
 
 import pytest
+from pybpftrace.core import ast
 from pybpftrace.core.c_types import CTypes
 from pybpftrace.core.function import Function
 from pybpftrace.core.registry import Registry
+from pybpftrace.core.source import Span
 from pybpftrace.passes.typecheck.c_macros import MAXIMUM_MACROS, ExpandCMacros
 from pybpftrace.passes.typecheck.fold import FoldConstants
 from pybpftrace.passes.typecheck.unroll import UnrollLoops
@@ -40,6 +43,8 @@ def expanded(text: str, *passes: Any, **macros: str) -> Staged:
     functions.add(Count(), "test")
     script.compilation.functions = functions
     script.compilation.c_types = cast(CTypes, Macros(macros))
+    definitions = tuple(ast.CDefinition(Span(0, 0), f"#define {name} {value}") for name, value in macros.items())
+    script.program = replace(script.program, preamble=definitions)
     for pass_ in (ExpandCMacros(), *passes):
         if not script.diagnostics.failed:
             script.program = pass_.run(script.program, script.compilation)

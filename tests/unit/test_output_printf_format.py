@@ -80,7 +80,7 @@ TABLE: list[tuple[str, Type, Any, str]] = [
     ("%+d", INT32, -42, "-42"),
     ("%+u", UINT32, 5, "5"),
     ("% d", INT32, 42, "42"),
-    ("%.2s", String(8), b"abcdef", "abcdef"),
+    ("%.2s", String(8), b"abcdef", "ab"),
     ("%.5d", INT32, 42, "42"),
     ("%*d", INT32, 42, "42"),
     ("[%6s]", String(8), b"abc", "[   abc]"),

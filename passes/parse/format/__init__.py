@@ -1,0 +1,1 @@
+"""The layout of scripts: a tree and its comments become text again."""
