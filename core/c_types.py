@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from .types import Array, Enum, Field, Struct, Tuple, Type
+from .types import Array, Enum, Field, Record, Struct, Tuple, Type
 
 
 class CTypes(Protocol):
@@ -66,8 +66,8 @@ def complete(c_types: CTypes, type_: Type) -> Type:
     What a pointer points to stays a name.
     """
     match type_:
-        case Struct(name, size, _, True, alignment):
-            fields = c_types.members(type_) or ()
+        case Struct(name, size, own, by_name, alignment):
+            fields = c_types.members(type_) or () if by_name else own
             inside = (Field(f.name, complete(c_types, f.type), f.offset, f.data_loc, f.bit_shift, f.bit_width, f.tag)
                       for f in fields)  # fmt: skip
             return Struct(name, size, tuple(inside), False, alignment)
@@ -75,4 +75,6 @@ def complete(c_types: CTypes, type_: Type) -> Type:
             return Array(complete(c_types, element), count)
         case Tuple(elements):
             return Tuple(tuple(complete(c_types, element) for element in elements))
+        case Record(named):
+            return Record(tuple((name, complete(c_types, element)) for name, element in named))
     return type_

@@ -26,6 +26,7 @@ from .types import (
     Struct,
     Tuple,
     Type,
+    Void,
     align_of,
     round_up,
     size_of,
@@ -88,21 +89,14 @@ def field_code(type_: Type) -> str:
             return f"{size_of(type_)}s"
 
 
-def record_struct(layout: RecordLayout) -> struct.Struct:
-    """Reads the fixed part of a record, id not included, from the record's start."""
-    code, at = "<", 0
-    for offset, type_ in zip(layout.offsets, layout.fields, strict=True):
-        item = field_code(type_)
-        code += f"{offset - at}x{item}"
-        at = offset + struct.calcsize("<" + item)
-    return struct.Struct(code)
-
-
 def decoder(type_: Type, owned: Owner) -> Callable[[bytes], Any]:
     """A function from a stored value's bytes (`size_of(type_)` of them, or more) to a Python value.
 
-    Integers, pointers: int. Bool: bool. String: bytes up to the first NUL, or all of them when there is none, which
-    is how a truncated string is told. Tuple: tuple. Array: list. OwnedType: whatever `owned(type_, data)` makes.
+    Integers, enums, pointers: int. Bool: bool. String: bytes up to the first NUL, or all of them when there is none,
+    which is how a truncated string is told. Tuple, Record: tuple. Array: list. Struct: a tuple of what
+    `named_members` says. OwnedType: whatever `owned(type_, data)` makes. Void, a C type without a meaning: None.
+
+    Raises: ValueError: for a type of which no value is stored.
     """
     match type_:
         case Int() | Enum() | Bool() | Pointer():
@@ -113,15 +107,17 @@ def decoder(type_: Type, owned: Owner) -> Callable[[bytes], Any]:
         case Tuple() | Record():
             offsets, _ = tuple_layout(type_.elements)
             parts = [(at, at + size_of(e), decoder(e, owned)) for at, e in zip(offsets, type_.elements, strict=True)]
-            return lambda data: tuple(read(data[start:end]) for start, end, read in parts)
-        case Struct(fields=fields):
+            return lambda data: tuple([read(data[start:end]) for start, end, read in parts])
+        case Struct(fields=fields, by_name=False):
             members = [_member_decoder(field, owned) for field in fields]
-            return lambda data: tuple(read(data) for read in members)
+            return lambda data: tuple([read(data) for read in members])
         case Array(element, count):
             read, step = decoder(element, owned), size_of(element)
             return lambda data: [read(data[i * step : (i + 1) * step]) for i in range(count)]
         case OwnedType(size=size):
             return lambda data: owned(type_, bytes(data[:size]))
+        case Void():
+            return lambda data: None
         case _:
             raise ValueError(f"values of type {type_} are not stored")
 
@@ -130,12 +126,25 @@ def _member_decoder(field: Field, owned: Owner) -> Callable[[bytes], Any]:
     """Reads a struct's member from the struct's bytes; a bit field is never negative."""
     if field.bit_width:
         end = field.offset + (field.bit_shift + field.bit_width + 7) // 8
-        mask = (1 << field.bit_width) - 1
-        return lambda data: int.from_bytes(data[field.offset : end], "little") >> field.bit_shift & mask
-    read, end = decoder(field.type, owned), field.offset + size_of(field.type)
-    return lambda data: read(data[field.offset : end])
+        start, shift, mask = field.offset, field.bit_shift, (1 << field.bit_width) - 1
+        return lambda data: int.from_bytes(data[start:end], "little") >> shift & mask
+    type_ = _as_text(field.type)
+    read, start, end = decoder(type_, owned), field.offset, field.offset + size_of(type_)
+    return lambda data: read(data[start:end])
 
 
 def named_members(type_: Record | Struct) -> list[tuple[str, Type]]:
     """The names and types of what the decoded value of a record or struct holds, in its order."""
-    return list(type_.fields) if isinstance(type_, Record) else [(f.name, f.type) for f in type_.fields]
+    if isinstance(type_, Record):
+        return list(type_.fields)
+    return [(field.name, _as_text(field.type)) for field in type_.fields]
+
+
+def _as_text(type_: Type) -> Type:
+    """A C member's type as it is shown: C keeps text in arrays of any kind of one-byte integer."""
+    match type_:
+        case Array(Int(size=1), count) if count:
+            return String(count)
+        case Array(element, count):
+            return Array(_as_text(element), count)
+    return type_

@@ -7,9 +7,9 @@ call site are decoded by column and formatted as a whole. It neither reads the r
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-import struct
 from typing import Any, Protocol
 
 from ...core.artifacts import EventSpec

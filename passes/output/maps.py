@@ -81,7 +81,7 @@ def _sort(entries: list[Entry], key_type: Type, type_: Type, aggregation: Aggreg
     if aggregation is not None and isinstance(type_, OwnedType):
         value_order = partial(aggregation.sort_key, type_)
         entries.sort(key=lambda entry: value_order(entry[1]))
-    elif isinstance(type_, Int):
+    elif isinstance(type_, Int | Enum):
         entries.sort(key=lambda entry: entry[1])
 
 

@@ -14,7 +14,7 @@ from ...core.function import Aggregation, Function
 from ...core.json_text import json_integer, json_string
 from ...core.output import Symbols
 from ...core.records import named_members
-from ...core.types import Array, Bool, Enum, Int, OwnedType, Pointer, Record, String, Struct, Tuple, Type
+from ...core.types import Array, Bool, Enum, Int, OwnedType, Pointer, Record, String, Struct, Tuple, Type, Void
 
 
 class ValueRendering:
@@ -43,18 +43,18 @@ class ValueRendering:
             case Enum():
                 return (type_.name_of(value) or str(value)).encode()
             case Record() | Struct():
-                members = [
-                    b".%s = %s" % (name.encode(), self.text(inner, item))
-                    for (name, inner), item in zip(named_members(type_), value, strict=True)
-                ]
-                return b"{ " + b", ".join(members) + b" }"
+                members = zip(named_members(type_), value, strict=True)
+                shown = [b".%b = %b" % (name.encode(), self.text(inner, item)) for (name, inner), item in members]
+                return b"{ " + b", ".join(shown) + b" }" if shown else b"{}"
+            case Void():
+                return b"null"
             case OwnedType(owner=owner):
                 return self._functions[owner].text(type_, value, self)
         raise ValueError(f"values of type {type_} are not shown")
 
     def json(self, type_: Type, value: Any) -> str:
         match type_:
-            case Int() | Pointer():
+            case Int() | Enum() | Pointer():
                 return json_integer(value)
             case String(size=size):
                 return json_string(self._string(size, value))
@@ -64,11 +64,11 @@ class ValueRendering:
                 return "[" + ",".join(map(self.json, elements, value)) + "]"
             case Array(element):
                 return "[" + ",".join([self.json(element, item) for item in value]) + "]"
-            case Enum():
-                return json_integer(value)
             case Record() | Struct():
                 members = zip(named_members(type_), value, strict=True)
                 return "{" + ", ".join(f"{json_string(n.encode())}: {self.json(t, v)}" for (n, t), v in members) + "}"
+            case Void():
+                return "null"
             case OwnedType(owner=owner):
                 return self._functions[owner].json(type_, value, self)
         raise ValueError(f"values of type {type_} are not shown")

@@ -66,10 +66,12 @@ def record(name: str) -> None:
                 stderr=subprocess.PIPE,
             )
             assert tracer.stderr is not None
-            first = tracer.stderr.readline()
-            if not first.startswith(b"Attached"):
-                print(f"{name}: {first.decode()}{tracer.stderr.read().decode()}", file=sys.stderr)
-                return
+            said = b""  # warnings come first
+            while not (line := tracer.stderr.readline()).startswith(b"Attached"):
+                said += line
+                if not line:
+                    print(f"{name}: {said.decode()}", file=sys.stderr)
+                    return
             assert child.stdin is not None
             child.stdin.write(b"go\n")
             child.stdin.close()
@@ -104,9 +106,9 @@ def synthetic() -> dict[str, dict[str, Any]]:
 
 
 def shortened(data: dict[str, Any]) -> dict[str, Any]:
-    """The first 3 records of the first and the last span, and 4 entries of each map, which is enough to read."""
+    """The first 8 records of the first and the last span, and 4 entries of each map, which is enough to read."""
     spans = data["spans"]
-    data["spans"] = [first_records(bytes.fromhex(span), 3).hex() for span in spans[:1] + spans[1:][-1:]]
+    data["spans"] = [first_records(bytes.fromhex(span), 8).hex() for span in spans[:1] + spans[1:][-1:]]
     data["maps"] = {name: entries[:4] for name, entries in data["maps"].items()}
     return data
 

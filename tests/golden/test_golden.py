@@ -133,7 +133,7 @@ class RecordedSession:
     def stop(self) -> None:
         """Nothing is attached."""
 
-    release = run_end_probes = close = stop
+    release = run_signal_probes = run_end_probes = close = stop
 
 
 class RecordedSymbols:
@@ -159,7 +159,7 @@ class RecordedSymbols:
 def test_output(
     name: str, format_name: str, snapshot: SnapshotAssertion, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from pybpftrace.passes.output import loop
+    from pybpftrace.passes.output import loop, run
 
     recording = json.loads((HERE / "recordings" / f"{name}.json").read_text())
     monkeypatch.setattr(loop, "ProcessSymbols", lambda: RecordedSymbols(recording["symbols"]))
@@ -171,6 +171,6 @@ def test_output(
         format=formats[format_name], functions=functions, probe_types={}, quiet=True, output_path=str(tmp_path / "out")
     )
     with contextlib.redirect_stderr(io.StringIO()):
-        status = loop.run_session(RecordedSession(artifacts(name)["codegen"], recording), options)
+        status = run.run_session(RecordedSession(artifacts(name)["codegen"], recording), options)
     text = (tmp_path / "out").read_bytes().decode()
     assert f"{text}[exit status {status}]{os.linesep}" == snapshot

@@ -111,5 +111,7 @@ class Comments:
 
     def blank_lines(self, offset: int) -> int:
         """How many blank lines there are directly in front of an offset."""
-        text = self._source[:offset]
-        return max(0, text[len(text.rstrip(_WHITE)) :].count("\n") - 1)
+        begin = offset
+        while begin and self._source[begin - 1] in _WHITE:
+            begin -= 1
+        return max(0, self._source.count("\n", begin, offset) - 1)

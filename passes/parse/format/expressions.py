@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from math import inf
 
 from ....core import ast
 from ..tree import PRECEDENCE
 from .comments import Comments
-from .document import BLANK, HARD, NOTHING, Document, align, bracketed, concat, group, nest, text
+from .document import BLANK, EMPTY, HARD, NOTHING, Document, align, bracketed, concat, group, nest, text
 
 #: What is an operand without parentheses.
 PRIMARY = (
@@ -117,6 +118,14 @@ class Expressions:
             found += [text(written), HARD if written.startswith("//") else group(BLANK)]
         return found
 
+    def comments_behind(self, until: int) -> list[Document]:
+        """The comments in front of an offset, each with a blank in front of it."""
+        found: list[Document] = []
+        for comment in self._comments.take(until):
+            written = comment.inside()
+            found += [group(BLANK), text(written), HARD if written.startswith("//") else EMPTY]
+        return found
+
     def token(self, offset: int, content: str) -> Document:
         """A token, behind the comments that are in front of it in the source."""
         return concat(*self.comments(offset), content)
@@ -124,10 +133,9 @@ class Expressions:
     def bracketed(self, opening: str, items: Iterable[Document], closing: str, end: int) -> Document:
         """A list in brackets; `end` is the offset of the closing one."""
         found = list(items)
-        for comment in self._comments.take(end):
-            written = comment.inside()
-            behind: list[Document] = [text(written), HARD] if written.startswith("//") else [text(written)]
-            found[-1:] = [concat(found[-1], group(BLANK), *behind) if found else concat(*behind)]
+        behind = self.comments_behind(end)
+        if behind:
+            found[-1:] = [concat(found[-1], *behind) if found else concat(*behind[1:])]
         return bracketed(opening, found, closing)
 
     # Operators
@@ -149,10 +157,10 @@ class Expressions:
             else:
                 continues = previous == operator in _FLATTENED
             if len(parts) > 1 and not continues:
-                parts = [bracketed("(", [group(align(*parts))], ")", hugs=True)]
+                parts = [bracketed("(", [_row(parts)], ")", hugs=True)]
             parts += [f" {operator}", BLANK, self.operand(right)]
             previous = operator
-        return group(align(*parts))
+        return _row(parts)
 
     def _prefixed(self, node: ast.Unary | ast.Increment | ast.Cast | ast.Comptime) -> Document:
         match node:
@@ -234,7 +242,10 @@ class Expressions:
 
     def _count(self, node: ast.ArrayType) -> str:
         """The size in its own spelling, which the tree does not have."""
-        return self._comments.code[: node.span.end - 1].rpartition("[")[2].strip() if node.count is not None else ""
+        if node.count is None:
+            return ""
+        code, end = self._comments.code, node.span.end - 1
+        return code[code.rindex("[", 0, end) + 1 : end].strip()
 
     def _type_or_expression(self, node: ast.SizeOf | ast.TypeInfo | ast.TypeOf | ast.OffsetOf) -> Document:
         """Parentheses can make a name, or `name[1]`, an expression that would be a type without."""
@@ -249,6 +260,14 @@ class Expressions:
             if before.count("(") > 1:
                 return bracketed("(", [self.expression(operand)], ")")
         return self.expression(operand)
+
+
+def _row(parts: list[Document | str]) -> Document:
+    """Operands below each other if they do not fit on a line. A block among them breaks its own lines only."""
+    row = concat(*parts)
+    if row.width < inf:
+        return group(align(row))
+    return concat(*(group(nest(part)) if part is BLANK else part for part in parts))
 
 
 def is_hugged(value: ast.Expression) -> bool:
