@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from . import ast
 from .artifacts import TypedProbe, TypedProgram, Variant
-from .dump_columns import columns, excerpt, place, plain
+from .dump_columns import columns, excerpt, place, plain, type_data, type_text
 from .source import Source
-from .types import to_data
 
 
 def dump_types(typed: TypedProgram) -> str:
@@ -14,7 +13,8 @@ def dump_types(typed: TypedProgram) -> str:
     source = typed.program.source
     text = "maps\n" if typed.maps else ""
     text += "".join(
-        f"  {m.name}{'' if m.key is None else f'[{m.key}]'}: {m.value}\n" for _, m in sorted(typed.maps.items())
+        f"  {m.name}{'' if m.key is None else f'[{type_text(m.key)}]'}: {type_text(m.value)}\n"
+        for _, m in sorted(typed.maps.items())
     )
     for probe in typed.probes:
         for number, variant in enumerate(probe.variants):
@@ -26,19 +26,20 @@ def _variant_text(source: Source, probe: TypedProbe, number: int, variant: Varia
     names = [point.name for point in variant.points]
     shown = names[0] if len(names) == 1 else f"{len(names)} points from {names[0]} to {names[-1]}"
     text = f"probe {place(source, probe.node.span)} variant {number}: {plain(shown)}\n"
-    text += "".join(f"  {name}: {type_}\n" for name, type_ in sorted(variant.variables.items()))
+    text += "".join(f"  {name}: {type_text(type_)}\n" for name, type_ in sorted(variant.variables.items()))
     rows = [
-        (place(source, node.span), variant.types[node], plain(excerpt(source, node.span)))
+        (place(source, node.span), type_text(variant.types[node]), plain(excerpt(source, node.span)))
         for node in _typed_nodes(probe, variant)
     ]
     return text + (columns(rows, indent="  ") if rows else "")
 
 
 def types_to_data(typed: TypedProgram) -> dict[str, object]:
-    """The same as JSON data. Types are as `core.types.to_data` makes them; `span` is byte offsets."""
+    """The same as JSON data. Types are as `core.types.to_data` makes them, long structs by name; `span` is byte
+    offsets."""
     return {
         "maps": [
-            {"name": m.name, "key": to_data(m.key) if m.key else None, "value": to_data(m.value)}
+            {"name": m.name, "key": type_data(m.key) if m.key else None, "value": type_data(m.value)}
             for _, m in sorted(typed.maps.items())
         ],
         "probes": [
@@ -54,9 +55,9 @@ def types_to_data(typed: TypedProgram) -> dict[str, object]:
 def _variant_data(probe: TypedProbe, variant: Variant) -> dict[str, object]:
     return {
         "points": [point.name for point in variant.points],
-        "variables": {name: to_data(type_) for name, type_ in sorted(variant.variables.items())},
+        "variables": {name: type_data(type_) for name, type_ in sorted(variant.variables.items())},
         "expressions": [
-            {"span": [n.span.start, n.span.end], "node": type(n).__name__, "type": to_data(variant.types[n])}
+            {"span": [n.span.start, n.span.end], "node": type(n).__name__, "type": type_data(variant.types[n])}
             for n in _typed_nodes(probe, variant)
         ],
     }

@@ -6,7 +6,7 @@ Each check yields one sentence per broken rule. A rule that is broken is a bug i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from . import ast
 from .artifact_file import ArtifactError, from_bytes, to_bytes
@@ -14,9 +14,11 @@ from .artifacts import CompiledProgram, ExpandedProgram, TypedProgram, Variant
 from .disassembler import disassemble
 from .dump_columns import place
 from .records import record_layout
+from .source import Span
+from .types import Array, Nothing, Record, String, Struct, Tuple, Type, Void, settle, size_of
 
-#: Expressions that stand for a name or a setting and so have no value of their own.
-_NAMES_ONLY = (ast.Identifier,)
+#: Nodes that type-check has replaced in the bodies of probes.
+_REPLACED = (ast.Import, ast.Unroll, ast.PositionalParameter, ast.PositionalCount)
 
 
 def check(artifact: object) -> list[str]:
@@ -36,8 +38,11 @@ def check(artifact: object) -> list[str]:
 def _check_tree(program: ast.Program) -> Iterator[str]:
     size = len(program.source.text)
     for node in ast.walk(program):
-        if not 0 <= node.span.start <= node.span.end <= size:
-            yield f"a {type(node).__name__} has the span {node.span.start}-{node.span.end} in a script of {size} bytes"
+        span: Span | None = node.span
+        while span is not None:
+            if not 0 <= span.start <= span.end <= size:
+                yield f"a {type(node).__name__} has the span {span.start}-{span.end} in a script of {size} bytes"
+            span = span.expanded_from
     for probe in program.probes:
         for point in probe.attach_points:
             if not point.parts:
@@ -53,6 +58,9 @@ def _check_types(typed: TypedProgram) -> Iterator[str]:
     for name, map_ in typed.maps.items():
         if map_.name != name:
             yield f"the map {map_.name} is listed as {name}"
+        for type_ in (map_.key, map_.value):
+            if type_ is not None and settle(type_) != type_:
+                yield f"the map {name} holds a {type_} without a sign"
     for probe in typed.probes:
         for variant in probe.variants:
             yield from _check_variant(typed, probe.node, variant)
@@ -60,21 +68,68 @@ def _check_types(typed: TypedProgram) -> Iterator[str]:
 
 def _check_variant(typed: TypedProgram, probe: ast.Probe, variant: Variant) -> Iterator[str]:
     source = typed.program.source
-    for node in _expressions(probe):
+    for name, type_ in variant.variables.items():
+        if settle(type_) != type_:
+            yield f"the variable {name} holds a {type_} without a sign"
+    for node, has_value in _checked(probe, variant.constants):
         where = place(source, node.span)
-        if node not in variant.types and not isinstance(node, _NAMES_ONLY):
-            yield f"the {type(node).__name__} at {where} has no type"
-        if isinstance(node, ast.Variable):
-            slot = variant.bindings.get(node)
-            if slot is None or slot not in variant.variables:
-                yield f"the variable {node.name} at {where} has no slot"
-        if isinstance(node, ast.Map) and node.name not in typed.maps:
+        if isinstance(node, _REPLACED):
+            yield f"the {type(node).__name__} at {where} is still there"
+        elif isinstance(node, ast.Map) and node.name not in typed.maps:
             yield f"the map {node.name} at {where} has no types"
+        if not has_value:
+            continue
+        # An identifier may be a word that a function takes by its name.
+        if node not in variant.types and not isinstance(node, ast.Identifier):
+            yield f"the {type(node).__name__} at {where} has no type"
+        if isinstance(node, ast.Variable) and variant.bindings.get(node) not in variant.variables:
+            yield f"the variable {node.name} at {where} has no slot"
 
 
-def _expressions(probe: ast.Probe) -> Iterator[ast.Node]:
-    other = (ast.Probe, ast.AttachPoint, ast.Block, ast.ExpressionStatement, ast.Assignment, ast.If, ast.Return)
-    return (node for node in ast.walk(probe) if not isinstance(node, other))
+def _checked(probe: ast.Probe, constants: Mapping[ast.Node, object]) -> Iterator[tuple[ast.Node, bool]]:
+    """The nodes of a body that the type checker looks at, each with whether it stands where a value is wanted."""
+    pending: list[tuple[ast.Node, bool]] = [(probe.body, False)]
+    if probe.predicate is not None:
+        pending.append((probe.predicate, True))
+    while pending:
+        node, has_value = pending.pop()
+        yield node, has_value
+        pending.extend(reversed(_below(node, has_value, constants)))
+
+
+def _below(node: ast.Node, has_value: bool, constants: Mapping[ast.Node, object]) -> list[tuple[ast.Node, bool]]:
+    """The nodes directly below one that the type checker goes on to, as `_checked` gives them."""
+    match node:
+        case ast.Block(statements=statements, value=value):
+            last = [] if value is None else [(value, has_value or not _is_block(value))]
+            return [*((statement, False) for statement in statements), *last]
+        case ast.If(condition=condition, then=then, otherwise=otherwise):
+            if isinstance(condition, ast.Comptime):
+                kept = then if constants.get(condition) else otherwise
+                return [] if kept is None else [(kept, has_value)]
+            blocks = [then] if otherwise is None else [then, otherwise]
+            return [(condition, True), *((block, has_value) for block in blocks)]
+        case ast.ExpressionStatement(expression=expression):
+            return [(expression, not _is_block(expression))]
+        case ast.Let(variable=variable, value=value):
+            # One that is never assigned never gets a type.
+            return [] if value is None else [(variable, True), (value, True)]
+        case ast.For(variable=variable, iterable=iterable, body=body):
+            return [(variable, True), (iterable, False), (body, False)]
+        case ast.While(condition=condition, body=body):
+            return [(condition, True), (body, False)]
+        case ast.Record(fields=fields):
+            return [(field.value, True) for field in fields]
+        case ast.Cast(operand=operand):
+            return [(operand, True)]
+        case ast.SizeOf() | ast.OffsetOf() | ast.TypeInfo() | ast.TypeOf() | ast.Unroll():
+            return []
+    return [(child, True) for child in ast.children(node)]
+
+
+def _is_block(expression: ast.Expression) -> bool:
+    """True for an expression that is a statement where it stands as one."""
+    return isinstance(expression, ast.If | ast.Block)
 
 
 def _check_probes(expanded: ExpandedProgram) -> Iterator[str]:
@@ -104,6 +159,12 @@ def _check_compiled(compiled: CompiledProgram) -> Iterator[str]:
         record_layout(event.fields)
         if event.function not in compiled.origins:
             yield f"the function {event.function} has no origin"
+        for type_ in event.fields:
+            yield from (f"event {event.id}: {wrong}" for wrong in _unreadable(type_))
+    for spec in compiled.maps:
+        for stored in (spec.key_type, spec.value_type):
+            if stored is not None:
+                yield from (f"the map {spec.name}: {wrong}" for wrong in _unreadable(stored))
     try:
         data = to_bytes(compiled)
         again = to_bytes(from_bytes(data, "the program")[0])
@@ -112,6 +173,28 @@ def _check_compiled(compiled: CompiledProgram) -> Iterator[str]:
     else:
         if data != again:
             yield "saving and loading it again changes it"
+
+
+def _unreadable(type_: Type) -> Iterator[str]:
+    """Why the output stage could not take a stored value apart."""
+    match type_:
+        case Void() | Nothing():
+            yield f"no value is of type {type_}"
+        case Array(element):
+            yield from _unreadable(element)
+        case Tuple() | Record():
+            for element in type_.elements:
+                yield from _unreadable(element)
+        case Struct(by_name=True):
+            yield f"the members of {type_} are not known"
+        case Struct(fields=fields, size=size):
+            for field in fields:
+                # C's text need not end within its storage, and a C type that has no meaning here has no size either.
+                bits = field.bit_shift + field.bit_width or 8 * (size_of(field.type) - isinstance(field.type, String))
+                if not field.data_loc and field.offset * 8 + bits > size * 8:
+                    yield f"the member {field.name} of {type_} lies outside of it"
+                if not isinstance(field.type, Void):
+                    yield from _unreadable(field.type)
 
 
 def _repeated(what: str, names: Iterable[object]) -> Iterator[str]:

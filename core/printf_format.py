@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from .frozen import dataclass
@@ -23,6 +24,7 @@ from .types import (
     Enum,
     Int,
     Nothing,
+    OwnedType,
     Pointer,
     Record,
     String,
@@ -104,9 +106,23 @@ def format_error(spec: bytes, types: Sequence[Type]) -> tuple[str, int | None] |
 
 
 def _accepts(specifier: str, type_: Type) -> bool:
-    if specifier == "s":
-        return True
-    return specifier in _INTEGER and isinstance(type_, Int | Enum | Bool | Pointer)
+    if not is_printable(type_):
+        return False
+    return specifier == "s" or (specifier in _INTEGER and isinstance(type_, Int | Enum | Bool | Pointer))
+
+
+def is_printable(type_: Type) -> bool:
+    """True for a value that can be copied and shown. The context is the running program's own and cannot leave it."""
+    match type_:
+        case Void() | Nothing() | Pointer(space="context"):
+            return False
+        case OwnedType(aggregation=True, integer=None):
+            return False
+        case Array(element):
+            return is_printable(element)
+        case Tuple() | Record():
+            return all(map(is_printable, type_.elements))
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,17 +218,21 @@ def _integer_piece(directive: Directive, type_: Type) -> _Piece:
 
 def _default_piece(directive: Directive, type_: Type, rendering: Rendering) -> _Piece:
     match type_:
-        case String() if directive.precision is not None:
-            most = directive.precision
-            return _padded(directive, type_, lambda value: value[:most], type_)
         case String():
+            most = directive.precision
             if directive.width and directive.zero:
-                return _padded(directive, type_, _same, type_)
-            return _Piece(_python(directive, b"s"), type_)
+                return _padded(directive, type_, itemgetter(slice(most)), type_)
+            return _Piece(_python(directive, b"s" if most is None else b".%ds" % most), type_)
         case Int() if not directive.zero:
             return _Piece(_python(directive, b"d"), type_)
-        case Tuple() | Record() | Struct() | Array() if directive.width:
-            return _Piece(b"%s", type_, lambda value: _pad_first(directive, rendering.text(type_, value)))
+        case Enum(constants=constants):
+            # The first of several names for one value counts.
+            names = {value: name.encode() for name, value in reversed(constants)}
+            return _padded(directive, type_, lambda value: names.get(value) or b"%d" % value, type_)
+        case Tuple() | Array() if directive.width:
+            return _Piece(b"%s", type_, lambda value: _pad_first(directive, rendering.text(type_, value), 1))
+        case Record() | Struct() if directive.width:
+            return _Piece(b"%s", type_, lambda value: _pad_first(directive, rendering.text(type_, value), 2))
     return _padded(directive, type_, partial(rendering.text, type_), type_)
 
 
@@ -257,9 +277,9 @@ def _pad(directive: Directive, text: bytes) -> bytes:
     return text.ljust(directive.width, fill) if directive.left else text.rjust(directive.width, fill)
 
 
-def _pad_first(directive: Directive, text: bytes) -> bytes:
-    """The width of a composite value counts for the first piece that is written, its opening bracket."""
-    return _pad(directive, text[:1]) + text[1:]
+def _pad_first(directive: Directive, text: bytes, size: int) -> bytes:
+    """The width of a composite value counts for the first piece that is written: its opening of `size` bytes."""
+    return _pad(directive, text[:size]) + text[size:]
 
 
 def _prefixed(specifier: bytes, value: int) -> bytes:

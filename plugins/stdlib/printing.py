@@ -9,26 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ...core.artifacts import EventSpec
 from ...core.function import Action, CallSite, EmitSite, Signature, Writer, integer_of
 from ...core.output import Output
-from ...core.printf_format import compile_writer, format_error
-from ...core.types import VOID, Array, Nothing, OwnedType, Pointer, Record, Tuple, Type, Void
+from ...core.printf_format import compile_writer, format_error, is_printable
+from ...core.types import VOID, OwnedType, Type
 
 if TYPE_CHECKING:
     from ...core.emitter import Emitter, Value
 
 _MAX_ARGUMENTS = 128
-
-
-def _unprintable(type_: Type) -> bool:
-    match type_:
-        case Void() | Nothing() | Pointer(space="context"):
-            return True
-        case Tuple() | Record():
-            return any(map(_unprintable, type_.elements))
-        case OwnedType(aggregation=True, integer=None):
-            return True
-        case Array(element):
-            return _unprintable(element)
-    return False
 
 
 def _key_error(type_: Type) -> str | None:
@@ -58,10 +45,6 @@ class Printf(Action):
         if found is not None:
             message, index_of = found
             call.error(message, None if index_of is None else index_of + 1)
-            return
-        for index, type_ in enumerate(call.types[1:], 1):
-            if _unprintable(type_):
-                call.error(f"unsupported format specifier for type '{type_}': s", index)
 
     def emit(self, emitter: Emitter, call: EmitSite) -> Value:
         values = [partial(call.value, index) for index in range(1, len(call.types))]
@@ -96,7 +79,7 @@ class Print(Action):
             call.error(wrong, 0)
         elif len(call.types) > 1:
             call.error(f"Non-map print() only takes 1 argument, {len(call.types)} found")
-        elif _unprintable(type_):
+        elif not is_printable(type_):
             call.error(f"{type_} type passed to print() is not printable", 0)
 
     def emit(self, emitter: Emitter, call: EmitSite) -> Value:

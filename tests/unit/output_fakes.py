@@ -16,7 +16,7 @@ from pybpftrace.core.records import is_long_string, record_layout
 from pybpftrace.core.registry import builtin_objects
 from pybpftrace.core.run import RunOptions
 from pybpftrace.core.source import Source
-from pybpftrace.core.types import INT64, OwnedType, String, Type, round_up, size_of, tuple_layout
+from pybpftrace.core.types import INT64, OwnedType, String, Struct, Type, round_up, size_of, tuple_layout
 from pybpftrace.passes.output.rendering import ValueRendering
 from pybpftrace.plugins.formats.json import JsonFormat
 from pybpftrace.plugins.formats.text import Text, TextFormat
@@ -50,6 +50,14 @@ def pack(type_: Type, value: Any) -> bytes:
     """A value as a program stores it."""
     if isinstance(value, bytes):
         return value[: size_of(type_)].ljust(size_of(type_), b"\0")
+    if isinstance(value, list):
+        return b"".join(pack(type_.element, item) for item in value)  # type: ignore[union-attr]  # of an array
+    if isinstance(type_, Struct):
+        number = 0
+        for field, item in zip(type_.fields, value, strict=True):
+            bits = item if field.bit_width else int.from_bytes(pack(field.type, item), "little")
+            number |= bits << field.offset * 8 + field.bit_shift
+        return number.to_bytes(type_.size, "little")
     if isinstance(value, tuple):
         offsets, size = tuple_layout(type_.elements)  # type: ignore[union-attr]  # tuples have tuple types
         data = bytearray(size)

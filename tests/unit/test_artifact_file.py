@@ -29,9 +29,16 @@ from pybpftrace.core.source import Source
 from pybpftrace.core.target.dependency import Dependency
 from pybpftrace.core.types import (
     BOOL,
+    INT8,
+    INT16,
     INT32,
+    INT64,
+    NOTHING,
     UINT8,
+    UINT16,
+    UINT32,
     UINT64,
+    VOID,
     Array,
     Enum,
     Field,
@@ -41,6 +48,9 @@ from pybpftrace.core.types import (
     String,
     Struct,
     Tuple,
+    Type,
+    from_data,
+    to_data,
 )
 
 COUNT = OwnedType("count", "count_t", 8, (3, "x"), True, UINT64)
@@ -102,6 +112,41 @@ def test_a_saved_program_comes_back_equal_with_its_dependencies() -> None:
     assert program == PROGRAM
     assert dependencies == DEPENDENCIES
     assert to_bytes(program, dependencies) == SAVED
+
+
+@pytest.mark.parametrize(
+    "type_",
+    [
+        *(INT8, INT16, INT32, INT64, UINT8, UINT16, UINT32, UINT64, BOOL, VOID, NOTHING, String(0), String(16)),
+        Enum("enum colour", 8, True, (("RED", -1), ("BLUE", 2**63))),
+        Enum("enum", 1, False, ()),
+        Pointer(Struct("struct file", 232, (), True, 8), "kernel"),
+        Pointer(Pointer(VOID, "user"), "context"),
+        Array(Array(String(4), 3), 0),
+        Struct("struct {int32,int32}", 8, (Field("a", INT32, 0), Field("b", Struct("union u", 4), 4)), alignment=4),
+        Struct("args", 24, (Field("name", INT64, 8, data_loc=True), Field("p", Pointer(VOID), 16, tag="percpu"))),
+        Struct("struct bits", 4, (Field("b", UINT32, 1, bit_shift=7, bit_width=11),), alignment=4),
+        Tuple(()),
+        Tuple((Tuple((INT8,)), Record((("a", BOOL), ("b", Record(())))))),
+        OwnedType("kstack", "kstack_raw_3", 32, ("raw", 3)),
+        COUNT,
+    ],
+)
+def test_every_type_comes_back_equal_from_json(type_: Type) -> None:
+    assert from_data(json.loads(json.dumps(to_data(type_)))) == type_
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *([], ["Int"], ["Int", "4", True], ["Record"], ["Struct", "s", 8, [], False], ["Float", 8]),
+        ["Enum", "e", 4, True],
+        ["Struct", "s", 8, [["f", ["Bool"], 0]], False, 1],
+    ],
+)
+def test_data_that_is_no_type_is_refused(data: list[object]) -> None:
+    with pytest.raises(ValueError, match="not a "):
+        from_data(data)
 
 
 def test_dumps_are_not_saved() -> None:

@@ -7,7 +7,20 @@ import struct
 import pytest
 from output_fakes import FUNCTIONS, FakeOutput, record
 from pybpftrace.core.artifacts import EventSpec
-from pybpftrace.core.types import INT32, INT64, UINT32, OwnedType, String, Tuple, Type
+from pybpftrace.core.types import (
+    INT32,
+    INT64,
+    UINT32,
+    Enum,
+    Field,
+    OwnedType,
+    Pointer,
+    Record,
+    String,
+    Struct,
+    Tuple,
+    Type,
+)
 from pybpftrace.passes.output.events import BUSY, DISCARDED, EventDecoder
 
 
@@ -96,6 +109,36 @@ def test_compound_values_and_stacks_are_decoded() -> None:
     event = printf(1, "%s %s\n", Tuple((INT32, String(4))), stack)
     span = record(event, (7, b"ab"), struct.pack("<qQQ", 1, 0xABC, 0))
     assert written(span + span, events=[event]) == b"(7, ab) \nabc\n\n" * 2
+
+
+STRUCT = Struct(
+    "struct s",
+    24,
+    (
+        Field("kind", Enum("enum kind", 4, False, (("ONE", 1),)), 0),
+        Field("name", String(8), 4),
+        Field("next", Pointer(INT32), 16),
+    ),
+)
+RECORD = Record((("n", INT64), ("s", STRUCT)))
+
+
+@pytest.mark.parametrize("count", [1, 2, 300])
+def test_structs_records_and_enums_are_decoded_and_shown_by_name(count: int) -> None:
+    event = EventSpec(1, "print", (RECORD,), {})
+    span = record(event, (-1, (1, b"abc", 0x10))) * count
+    shown = b"{ .n = -1, .s = { .kind = ONE, .name = abc, .next = 0x10 } }\n"
+    assert written(span, events=[event]) == shown * count
+    data = b'{"type": "value", "data": {"n": -1, "s": {"kind": 1, "name": "abc", "next": 16}}}\n'
+    assert written(span, events=[event], json=True) == data * count
+
+
+def test_numbers_and_strings_beside_a_struct_keep_their_places() -> None:
+    event = printf(1, "%d %s %s %s\n", UINT32, STRUCT, String(8), String(100))
+    span = record(event, 7, (2, b"12345678", 0), b"ab", b"long")
+    assert written(span + span, events=[event]) == (
+        b"7 { .kind = 2, .name = 12345678.., .next = 0x0 } ab long\n" * 2
+    )
 
 
 def test_print_shows_a_value_and_a_line_feed() -> None:

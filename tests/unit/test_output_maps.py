@@ -7,7 +7,25 @@ from typing import Any
 import pytest
 from output_fakes import FakeSession, aggregated, pack, rendering, scalar
 from pybpftrace.core.artifacts import MapSpec
-from pybpftrace.core.types import BOOL, INT8, INT16, INT64, UINT8, UINT64, OwnedType, Pointer, String, Tuple, Type
+from pybpftrace.core.types import (
+    BOOL,
+    INT8,
+    INT16,
+    INT32,
+    INT64,
+    UINT8,
+    UINT64,
+    Array,
+    Enum,
+    Field,
+    OwnedType,
+    Pointer,
+    Record,
+    String,
+    Struct,
+    Tuple,
+    Type,
+)
 from pybpftrace.passes.output.maps import MapReader
 from pybpftrace.plugins.formats.json import JsonFormat
 from pybpftrace.plugins.formats.text import TextFormat
@@ -18,6 +36,9 @@ MIN = OwnedType("min", "min_t", 16, (), True, INT64)
 AVG = OwnedType("avg", "avg_t", 16, (), True, INT64)
 STATS = OwnedType("stats", "stats_t", 16, (), True)
 HIST = OwnedType("hist", "hist_t", 8 * 66, (0,), True)
+COLOUR = Enum("enum colour", 8, True, (("RED", 1), ("BLUE", 2), ("NONE", -1)))
+PAIR = Record((("a", INT64), ("b", String(8))))
+POINT = Struct("struct point", 8, (Field("x", INT32, 0), Field("y", INT32, 4)))
 
 Contents = list[tuple[bytes, bytes | list[bytes]]]
 
@@ -50,6 +71,9 @@ def test_a_scalar_map_is_one_line() -> None:
         (INT64, "@m: 0\n"),
         (String(8), "@m: \n"),
         (Tuple((INT64, String(8))), "@m: (0, )\n"),
+        (PAIR, "@m: { .a = 0, .b =  }\n"),
+        (POINT, "@m: { .x = 0, .y = 0 }\n"),
+        (COLOUR, "@m: 0\n"),
         (COUNT, "@m: 0\n"),
         (MIN, "@m: 0\n"),
         (STATS, "@m: { .count = 0, .average = 0, .total = 0 }\n"),
@@ -105,6 +129,15 @@ def test_negative_extremes_come_last_and_averages_sort_stats() -> None:
         (Tuple((INT64, String(8))), [(2, b"a"), (1, b"b"), (1, b"a")], ["1, a", "1, b", "2, a"]),
         (Tuple((BOOL, INT64)), [(True, 2), (False, 3), (True, 1)], ["true, 1", "true, 2", "false, 3"]),
         (Pointer(INT8), [16, 8], ["0x10", "0x8"]),
+        (COLOUR, [2, 7, -1, 1], ["NONE", "RED", "BLUE", "7"]),
+        (Tuple((COLOUR, INT64)), [(2, 1), (1, 2), (1, 1)], ["RED, 1", "RED, 2", "BLUE, 1"]),
+        (
+            PAIR,
+            [(2, b"a"), (1, b"b"), (1, b"a")],
+            ["{ .a = 1, .b = a }", "{ .a = 1, .b = b }", "{ .a = 2, .b = a }"],
+        ),
+        (POINT, [(2, 1), (1, 1)], ["{ .x = 2, .y = 1 }", "{ .x = 1, .y = 1 }"]),
+        (Tuple((Tuple((INT64,)), INT64)), [((1,), 2), ((2,), 1)], ["(2), 1", "(1), 2"]),
     ],
 )
 def test_other_values_are_in_order_of_their_keys(key: Type, given: list[Any], order: list[str]) -> None:
@@ -120,6 +153,9 @@ def test_other_values_are_in_order_of_their_keys(key: Type, given: list[Any], or
         (String(8), b"(x)", "x"),
         (String(8), b"", ""),
         (BOOL, True, "true"),
+        (COLOUR, 2, "BLUE"),
+        (PAIR, (1, b"x"), "{ .a = 1, .b = x }"),
+        (Tuple((COLOUR, PAIR)), (7, (1, b"x")), "7, { .a = 1, .b = x }"),
     ],
 )
 def test_keys_lose_their_outer_parentheses(key: Type, value: Any, text: str) -> None:
@@ -130,6 +166,53 @@ def test_json_keys_lose_their_blanks() -> None:
     key = Tuple((Tuple((INT64, INT64)), String(8)))
     text = shown(key, INT64, keyed(key, INT64, {((1, 2), b"a b"): 1, ((1, 3), b"c"): 2}), json=True)
     assert text == '{"type": "map", "data": {"@m": {"(1,2),ab": 1, "(1,3),c": 2}}}\n'
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "text"),
+    [
+        (PAIR, (1, b"x y"), "{.a=1,.b=xy}"),
+        (COLOUR, 2, "BLUE"),
+        (POINT, (1, -2), "{.x=1,.y=-2}"),
+        (Pointer(INT8), 16, "0x10"),
+        (BOOL, False, "false"),
+    ],
+)
+def test_json_keys_are_the_text_whatever_the_type(key: Type, value: Any, text: str) -> None:
+    assert shown(key, INT64, keyed(key, INT64, {value: 1}), json=True) == (
+        f'{{"type": "map", "data": {{"@m": {{"{text}": 1}}}}}}\n'
+    )
+
+
+def test_an_array_as_a_key_stands_in_its_brackets() -> None:
+    contents: Contents = [(pack(Array(INT32, 4), [1, 2, 3, 4]), pack(INT64, 1))]
+    assert shown(Array(INT32, 4), INT64, contents) == "@m[[1,2,3,4]]: 1\n"
+    assert shown(Array(INT32, 4), INT64, contents, json=True).endswith('{"@m": {"[1,2,3,4]": 1}}}\n')
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "text", "data"),
+    [
+        (COLOUR, 2, "BLUE", "2"),
+        (COLOUR, 7, "7", "7"),
+        (Record((("a", INT64), ("b", Tuple((INT64, INT64))))), (1, (2, 3)), "{ .a = 1, .b = (2, 3) }",
+         '{"a": 1, "b": [2,3]}'),
+        (POINT, (1, -2), "{ .x = 1, .y = -2 }", '{"x": 1, "y": -2}'),
+        (Array(POINT, 1), [(1, -2)], "[{ .x = 1, .y = -2 }]", '[{"x": 1, "y": -2}]'),
+    ],
+)  # fmt: skip
+def test_a_map_holds_values_of_every_type(type_: Type, value: Any, text: str, data: str) -> None:
+    assert shown(None, type_, [(bytes(4), scalar(type_, value))]) == f"@m: {text}\n"
+    assert shown(INT64, type_, keyed(INT64, type_, {5: value})) == f"@m[5]: {text}\n"
+    assert shown(None, type_, [(bytes(4), scalar(type_, value))], json=True) == (
+        f'{{"type": "map", "data": {{"@m": {data}}}}}\n'
+    )
+
+
+def test_enums_as_values_are_in_order_of_their_numbers_and_stay_undivided() -> None:
+    contents = keyed(INT64, COLOUR, {1: 2, 2: 7, 3: -1, 4: 1})
+    assert shown(INT64, COLOUR, contents) == "@m[3]: NONE\n@m[4]: RED\n@m[1]: BLUE\n@m[2]: 7\n"
+    assert shown(INT64, COLOUR, contents, top=1, divisor=7) == "@m[2]: 7\n"
 
 
 def test_top_keeps_the_last_entries_and_the_divisor_divides_them() -> None:

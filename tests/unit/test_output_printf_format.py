@@ -14,20 +14,32 @@ from pybpftrace.core.types import (
     INT16,
     INT32,
     INT64,
+    NOTHING,
     UINT8,
     UINT32,
     UINT64,
     VOID,
     Array,
+    Enum,
+    Field,
     OwnedType,
     Pointer,
+    Record,
     String,
+    Struct,
     Tuple,
     Type,
 )
 from pybpftrace.passes.output.events import EventDecoder
 
 POINTER = Pointer(INT8)
+COLOUR = Enum("enum colour", 8, True, (("RED", 1), ("BLUE", 2), ("AZURE", 2), ("NONE", -1)))
+SMALL = Enum("enum small", 4, False, (("ONE", 1),))
+PAIR = Record((("a", INT32), ("b", String(4))))
+POINT = Struct("struct point", 8, (Field("x", INT32, 0), Field("y", INT32, 4)))
+FLAGS = Struct(
+    "struct flags", 1, (Field("low", UINT8, 0, bit_width=3), Field("high", UINT8, 0, bit_shift=3, bit_width=5))
+)
 COUNT = OwnedType("count", "count_t", 8, (), True, UINT64)
 
 TABLE: list[tuple[str, Type, Any, str]] = [
@@ -81,6 +93,41 @@ TABLE: list[tuple[str, Type, Any, str]] = [
     ("%+u", UINT32, 5, "5"),
     ("% d", INT32, 42, "42"),
     ("%.2s", String(8), b"abcdef", "ab"),
+    ("%.2s", String(100), b"abcdef", "ab"),
+    ("%.9s", String(8), b"abcdef", "abcdef"),
+    ("[%.s]", String(8), b"abcdef", "[]"),
+    ("%.*s", String(8), b"abcdef", "abcdef"),
+    ("[%5.2s]", String(8), b"abcdef", "[   ab]"),
+    ("[%-5.2s]", String(8), b"abcdef", "[ab   ]"),
+    ("%05.2s", String(8), b"abcdef", "000ab"),
+    ("%.1s", Tuple((INT32, INT32)), (1, 2), "(1, 2)"),
+    ("%.1s", COLOUR, 1, "RED"),
+    ("%s", COLOUR, 2, "BLUE"),
+    ("%s", COLOUR, -1, "NONE"),
+    ("%s", COLOUR, 7, "7"),
+    ("%d", COLOUR, 2, "2"),
+    ("%d", COLOUR, -1, "-1"),
+    ("%ld", COLOUR, -1, "-1"),
+    ("%x", COLOUR, -1, "ffffffff"),
+    ("%lx", COLOUR, -1, "ffffffffffffffff"),
+    ("%d", COLOUR, 5000000000, "705032704"),
+    ("%c", COLOUR, 65, "A"),
+    ("%p", COLOUR, 16, "0x10"),
+    ("[%6s]", COLOUR, 1, "[   RED]"),
+    ("[%-6s]", COLOUR, 1, "[RED   ]"),
+    ("%06s", COLOUR, 1, "000RED"),
+    ("%s", SMALL, 1, "ONE"),
+    ("%u", SMALL, 2**32 - 1, "4294967295"),
+    ("%d", SMALL, 2**32 - 1, "-1"),
+    ("%s", PAIR, (1, b"q"), "{ .a = 1, .b = q }"),
+    ("[%10s]", PAIR, (1, b"q"), "[        { .a = 1, .b = q }]"),
+    ("[%-10s]", PAIR, (1, b"q"), "[{         .a = 1, .b = q }]"),
+    ("[%4s]", Array(INT32, 2), [1, 2], "[   [1,2]]"),
+    ("%s", POINT, (1, -2), "{ .x = 1, .y = -2 }"),
+    ("[%4s]", POINT, (1, -2), "[  { .x = 1, .y = -2 }]"),
+    ("%s", FLAGS, (5, 31), "{ .low = 5, .high = 31 }"),
+    ("%s", Array(POINT, 2), [(1, 2), (3, 4)], "[{ .x = 1, .y = 2 },{ .x = 3, .y = 4 }]"),
+    ("%s", Tuple((UINT8, POINT)), (1, (2, 3)), "(1, { .x = 2, .y = 3 })"),
     ("%.5d", INT32, 42, "42"),
     ("%*d", INT32, 42, "42"),
     ("[%6s]", String(8), b"abc", "[   abc]"),
@@ -141,6 +188,14 @@ def test_a_value_that_is_a_tuple_is_not_taken_for_the_arguments() -> None:
         (b"%gr", [INT32], "unsupported format specifier for type 'int32': gr"),
         (b"%f", [INT32], "unsupported format specifier: f"),
         (b"%s", [VOID], "unable to print none type for specifier: s"),
+        (b"%s", [NOTHING], "unable to print none type for specifier: s"),
+        (b"%d", [NOTHING], "unable to print none type for specifier: d"),
+        (b"%d", [PAIR], "unsupported format specifier for type 'record { .a = int32, .b = string[4] }': d"),
+        (b"%d", [POINT], "unsupported format specifier for type 'struct point': d"),
+        (b"%x", [Array(INT32, 2)], "unsupported format specifier for type 'int32[2]': x"),
+        (b"%r", [POINT], "unsupported format specifier for type 'struct point': r"),
+        (b"%p", [Pointer(POINT, "context")], "unsupported format specifier for type 'struct point *': p"),
+        (b"%s", [Tuple((Pointer(POINT, "context"),))], "unsupported format specifier for type '(struct point *)': s"),
     ],
 )
 def test_a_format_that_does_not_fit_is_refused(spec: bytes, types: list[Type], message: str) -> None:
@@ -148,10 +203,15 @@ def test_a_format_that_does_not_fit_is_refused(spec: bytes, types: list[Type], m
     assert found is not None and found[0] == message
 
 
-@pytest.mark.parametrize("type_", [INT16, BOOL, POINTER])
+@pytest.mark.parametrize("type_", [INT16, BOOL, POINTER, COLOUR])
 @pytest.mark.parametrize("specifier", ["d", "i", "u", "o", "x", "X", "c", "p", "s"])
 def test_numbers_fit_every_integer_directive(type_: Type, specifier: str) -> None:
     assert format_error(b"%" + specifier.encode(), [type_]) is None
+
+
+@pytest.mark.parametrize("type_", [PAIR, POINT, Array(POINT, 2), Tuple((PAIR,)), COUNT])
+def test_whatever_has_a_value_fits_s(type_: Type) -> None:
+    assert format_error(b"%s", [type_]) is None
 
 
 def test_arrays_and_truncated_strings_show_as_print_shows_them() -> None:

@@ -16,14 +16,17 @@ from pybpftrace.core.types import (
     INT8,
     INT32,
     INT64,
+    NOTHING,
     UINT32,
     UINT64,
     VOID,
     Array,
+    Enum,
     Field,
     Int,
     OwnedType,
     Pointer,
+    Record,
     String,
     Struct,
     Tuple,
@@ -106,6 +109,19 @@ def test_nsecs_reads_the_clock_that_is_named(clock: str, helper: str) -> None:
         (Call("clear", INT8), "clear() expects a map argument"),
         (Call("zero", INT8), "zero() expects a map argument"),
         (Call("print", VOID), "void type passed to print() is not printable"),
+        (Call("print", NOTHING), "none type passed to print() is not printable"),
+        (
+            Call("printf", String(4), NOTHING, literals={0: b"%s"}),
+            "unable to print none type for specifier: s",
+        ),
+        (
+            Call("printf", String(4), Struct("struct s", 8), literals={0: b"%d"}),
+            "unsupported format specifier for type 'struct s': d",
+        ),
+        (
+            Call("printf", String(4), Pointer(Struct("task"), "context"), literals={0: b"%p"}),
+            "unsupported format specifier for type 'task *': p",
+        ),
         (Call("print", Pointer(Struct("task"), "context")), "task * type passed to print() is not printable"),
         (Call("print", INT8, INT8), "Non-map print() only takes 1 argument, 2 found"),
         (
@@ -307,6 +323,22 @@ def test_what_takes_no_parentheses_and_what_needs_them() -> None:
 def test_argument_counts(name: str, least: int, most: int) -> None:
     signature: Signature = FUNCTIONS[name].signature
     assert (signature.minimum, signature.maximum) == (least, most)
+
+
+@pytest.mark.parametrize(
+    "type_",
+    [
+        Struct("struct s", 8, (Field("a", INT64, 0),)),
+        Record((("a", INT8), ("b", Tuple((Struct("struct s", 8),))))),
+        Enum("enum e", 8, False, (("A", 0),)),
+        Array(Pointer(Struct("struct s"), "user"), 2),
+    ],
+)
+@pytest.mark.parametrize("call", ["print", "printf"])
+def test_values_of_every_kind_can_be_printed_and_travel_as_they_are(call: str, type_: Type) -> None:
+    machine, is_print = Machine(), call == "print"
+    emitted(Call(call, type_) if is_print else Call(call, String(3), type_, literals={0: b"%s"}), machine)
+    assert [types for _, types, _ in machine.events] == [[type_]]
 
 
 def test_structs_are_printable_and_the_context_inside_of_a_value_is_not() -> None:

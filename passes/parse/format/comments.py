@@ -1,7 +1,7 @@
 """Finds a script's comments, and hands each of them to the first place behind it that asks.
 
-It knows where a comment is none (strings, attach points, C definitions) and how a comment is spelled, but nothing of what
-stands around it.
+It knows where a comment is none (strings, attach points, C definitions) and how a comment is spelled, but nothing of
+what stands around it.
 """
 
 from __future__ import annotations

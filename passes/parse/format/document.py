@@ -1,7 +1,7 @@
 """Documents: text with places where a line may end, and the choice of the places at which it does.
 
-The algebra is Wadler's ("A prettier printer") with one addition, the list in brackets, whose lines are made to have similar
-widths. It knows no language. Widths are columns; a flat width is that of a document on one line, infinite when it
+The algebra is Wadler's ("A prettier printer") with one addition, the list in brackets, whose lines are made to have
+similar widths. It knows no language. Widths are columns; that of a document is its width on one line, infinite when it
 holds an end of line that has to be.
 """
 

@@ -1,8 +1,8 @@
 """The layout of expressions and types.
 
-Operands that are more than a name, a literal or a call get parentheses, whether the precedence of operators asks for them or
-not, and nothing else does unless the text would mean something else without. Comments are written in front of the token
-that followed them. What a block or an `if` looks like is known to `statements.py`.
+Operands that are more than a name, a literal or a call get parentheses, whether the precedence of operators asks for
+them or not, and nothing else does unless the text would mean something else without. Comments are written in front of
+the token that followed them. What a block or an `if` looks like is known to `statements.py`.
 """
 
 from __future__ import annotations
@@ -93,11 +93,11 @@ class Expressions:
                 return self._ternary(node)
             case ast.If() | ast.Block():
                 return concat(*self.comments(node.span.start), self._block(node))
-            case ast.SizeOf(span, operand) | ast.TypeInfo(span, operand) | ast.TypeOf(span, operand):
-                word = {ast.SizeOf: "sizeof", ast.TypeInfo: "typeinfo", ast.TypeOf: "typeof"}[type(node)]
+            case ast.SizeOf(span) | ast.TypeInfo(span) | ast.TypeOf(span):
+                word = type(node).__name__.lower()
                 head = self.comments(span.start)
                 return concat(*head, self.bracketed(f"{word}(", [self._type_or_expression(node)], ")", span.end - 1))
-            case ast.OffsetOf(span, operand, path):
+            case ast.OffsetOf(span, _, path):
                 head = self.comments(span.start)
                 items = [self._type_or_expression(node), text(".".join(path))]
                 return concat(*head, self.bracketed("offsetof(", items, ")", span.end - 1))
@@ -148,15 +148,12 @@ class Expressions:
             row.append((first.operator, first.right))
             first = first.left
         row.reverse()
-        bare = len(row) > _LONGEST_ROW
+        is_long = len(row) > _LONGEST_ROW
         parts: list[Document | str] = [self.operand(first)]
         previous = row[0][0]
         for operator, right in row:
-            if bare:
-                continues = PRECEDENCE[previous] >= PRECEDENCE[operator]
-            else:
-                continues = previous == operator in _FLATTENED
-            if len(parts) > 1 and not continues:
+            goes_on = PRECEDENCE[previous] >= PRECEDENCE[operator] if is_long else previous == operator in _FLATTENED
+            if len(parts) > 1 and not goes_on:
                 parts = [bracketed("(", [_row(parts)], ")", hugs=True)]
             parts += [f" {operator}", BLANK, self.operand(right)]
             previous = operator
@@ -210,12 +207,12 @@ class Expressions:
                 head = self.token(span.start, name)
                 return concat(head, self.bracketed("(", map(self.expression, arguments), ")", end))
             case ast.Tuple(span, elements):
-                head = self.comments(span.start)
+                before = self.comments(span.start)
                 closing = ",)" if len(elements) == 1 else ")"
-                return concat(*head, self.bracketed("(", map(self.expression, elements), closing, end))
+                return concat(*before, self.bracketed("(", map(self.expression, elements), closing, end))
             case ast.Record(span, fields):
-                head = self.comments(span.start)
-                return concat(*head, self.bracketed("(", map(self._field, fields), ")", end))
+                before = self.comments(span.start)
+                return concat(*before, self.bracketed("(", map(self._field, fields), ")", end))
             case ast.Index(_, base, index):
                 # `@m[1]` would be a map with a key.
                 keyless = isinstance(base, ast.Map) and not base.keys

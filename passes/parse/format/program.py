@@ -78,7 +78,7 @@ class ProgramLayout:
 
     def _with_body(self, lines: Lines, body: ast.Block, has_value: bool) -> Document:
         lines.comments(body.span.start)
-        lines.add(self._statements.body(body, has_value), body.span.start)
+        lines.add(self._statements.block(body, has_value), body.span.start)
         return lines.document()
 
     def _parameter(self, parameter: ast.Parameter) -> Document:

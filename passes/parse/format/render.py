@@ -10,8 +10,8 @@ from math import inf
 from typing import TypeAlias
 
 from .document import (
-    HUGGING_COLUMNS,
     HARD,
+    HUGGING_COLUMNS,
     INDENT,
     WIDTH,
     Align,
@@ -175,10 +175,11 @@ class _Renderer:
             ends.add(at - 1)
         for at in range(len(items) - 1, -1, -1):
             item = items[at]
-            if at < len(items) - 1:
+            is_last = at == len(items) - 1
+            if not is_last:
                 self._stack.append((indent, False, HARD if at in ends else text(" ")))
                 self._stack.append((indent, False, text(",")))
-            is_flat = item.width <= WIDTH - indent and (last_is_flat or at < len(items) - 1)
+            is_flat = (last_is_flat or not is_last) and item.width + (not is_last) <= WIDTH - indent
             self._stack.append((indent, is_flat, item))
 
 

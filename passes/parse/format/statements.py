@@ -1,7 +1,7 @@
 """The layout of blocks and statements.
 
-A block is a line for each statement, except a short one that is only a value. Where a `;` would make another tree (the last
-expression of a block is its value, and so is a last `if`) there is one exactly if the source has one.
+A block is a line for each statement, except a short one that is only a value. Where a `;` would make another tree (the
+last expression of a block is its value, and so is a last `if`) there is one exactly if the source has one.
 """
 
 from __future__ import annotations
@@ -28,19 +28,13 @@ class Statements:
         self._comments = comments
         self.expressions = Expressions(comments, self._value)
 
-    def body(self, block: ast.Block, has_value: bool) -> Document:
-        """The block of a probe or of another item, which is several lines even if it is empty."""
-        return self._block(block, has_value, folds=False) or concat("{", HARD, "}")
-
-    def _block(self, block: ast.Block, has_value: bool, *, folds: bool) -> Document | None:
-        """Nothing for an empty block. One that only is a value may be on one line if it `folds`."""
+    def block(self, block: ast.Block, has_value: bool, *, folds: bool = False) -> Document:
+        """One that is empty or only a value may be on one line if it `folds`."""
         end = block.span.end - 1
-        commented = self._comments.any_before(end)
-        if not commented and not block.statements:
+        if folds and not block.statements and not self._comments.any_before(end):
             if block.value is None:
-                return None
-            if folds:
-                return concat("{", nest(BLANK, self.expressions.expression(block.value)), BLANK, "}")
+                return concat("{", NOTHING, "}")
+            return concat("{", nest(BLANK, self.expressions.expression(block.value)), BLANK, "}")
         lines = Lines(self._comments, ALL, "{")
         for statement in block.statements:
             lines.comments(_first_token(statement))
@@ -58,11 +52,11 @@ class Statements:
         """A block or an `if` as an expression."""
         if isinstance(node, ast.If):
             return group(self._if(node, folds=True))
-        return group(self._block(node, True, folds=True) or "{}")
+        return group(self.block(node, True, folds=True))
 
     def _loop_body(self, block: ast.Block) -> Document:
         head = concat(" ", *self.expressions.comments(block.span.start))
-        return concat(head, self._block(block, False, folds=False) or "{}")
+        return concat(head, self.block(block, False))
 
     # Statements
 
@@ -72,7 +66,7 @@ class Statements:
             case ast.If():
                 return self._if(node, folds=False)
             case ast.Block():
-                return self._block(node, True, folds=False) or text("{}")
+                return self.block(node, True)
             case ast.ExpressionStatement(_, expression):
                 return concat(self._whole(expression, is_statement=True), ";")
             case ast.Assignment(_, target, operator, value):
@@ -90,10 +84,10 @@ class Statements:
                 return concat("while ", self._condition(condition), self._loop_body(body))
             case ast.Unroll(_, count, body):
                 return concat("unroll ", expressions.parenthesised(count), self._loop_body(body))
-            case ast.Return(_, None):
-                return text("return;")
             case ast.Return(_, value):
-                return concat("return ", _continued(expressions.expression(value)), ";")
+                if value is None:
+                    return text("return;")
+                return concat("return ", _continued(value, expressions.expression(value)), ";")
             case ast.Break():
                 return text("break;")
             case ast.Continue():
@@ -107,7 +101,7 @@ class Statements:
         is_closed = isinstance(expression, ast.If | ast.Block)
         if _STATEMENT_WORD.match(first_text(written)) and (is_statement or not is_closed):
             return concat("(", written, ")")
-        return _continued(written)
+        return _continued(expression, written)
 
     def _assigned(self, operator: str, value: ast.Expression) -> Document:
         written = self.expressions.expression(value)
@@ -135,7 +129,7 @@ class Statements:
             otherwise = branch.otherwise
             folds = folds and otherwise is not None
             before = self.expressions.comments(branch.then.span.start)
-            then = self._block(branch.then, True, folds=folds) or text("{}")
+            then = self.block(branch.then, True, folds=folds)
             parts += ["if ", condition, " ", *before, then]
             branch = None
             if otherwise is not None:
@@ -144,7 +138,7 @@ class Statements:
                     case ast.Block(span, (), ast.If() as following) if span.start == following.span.start:
                         branch = following
                     case _:
-                        parts.append(self._block(otherwise, True, folds=folds) or "{}")
+                        parts.append(self.block(otherwise, True, folds=folds))
         return concat(*parts)
 
     def _condition(self, condition: ast.Expression) -> Document:
@@ -153,9 +147,9 @@ class Statements:
         return self.expressions.operand(condition)
 
 
-def _continued(written: Document) -> Document:
-    """An expression whose further lines are indented, except those of a block in it."""
-    return group(nest(written)) if written.width < inf else written
+def _continued(expression: ast.Expression, written: Document) -> Document:
+    """An expression whose further lines are indented, except those of a list or a block in it."""
+    return written if is_hugged(expression) or written.width == inf else group(nest(written))
 
 
 def _first_token(statement: ast.Statement) -> int:

@@ -1,0 +1,1 @@
+"""How a script is laid out: what `--fmt` makes of a tree and its comments."""
