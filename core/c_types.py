@@ -9,7 +9,28 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from .types import Array, Enum, Field, Record, Struct, Tuple, Type
+from .types import (
+    BOOL,
+    INT8,
+    INT16,
+    INT32,
+    INT64,
+    UINT32,
+    VOID,
+    Array,
+    Enum,
+    Field,
+    Record,
+    Struct,
+    Tuple,
+    Type,
+)
+
+#: C's base types that are written as one word.
+BASE_TYPES: dict[str, Type] = {
+    "char": INT8, "short": INT16, "int": INT32, "long": INT64, "signed": INT32, "unsigned": UINT32, "_Bool": BOOL,
+    "void": VOID,
+}  # fmt: skip
 
 
 class CTypes(Protocol):

@@ -37,6 +37,7 @@ class CallSite(Protocol):
     points: Sequence[ConcretePoint]
     c_types: CTypes
     allows_unsafe: bool
+    in_loop: bool
 
     def literal(self, index: int) -> int | bytes | bool | None:
         """The value of a literal argument, else None."""

@@ -60,7 +60,7 @@ def _check_types(typed: TypedProgram) -> Iterator[str]:
             yield f"the map {map_.name} is listed as {name}"
         for type_ in (map_.key, map_.value):
             if type_ is not None and settle(type_) != type_:
-                yield f"the map {name} holds a {type_} without a sign"
+                yield f"the sign of the integers in map {name} is still open: {type_}"
     for probe in typed.probes:
         for variant in probe.variants:
             yield from _check_variant(typed, probe.node, variant)
@@ -70,7 +70,7 @@ def _check_variant(typed: TypedProgram, probe: ast.Probe, variant: Variant) -> I
     source = typed.program.source
     for name, type_ in variant.variables.items():
         if settle(type_) != type_:
-            yield f"the variable {name} holds a {type_} without a sign"
+            yield f"the sign of the integers in {name} is still open: {type_}"
     for node, has_value in _checked(probe, variant.constants):
         where = place(source, node.span)
         if isinstance(node, _REPLACED):

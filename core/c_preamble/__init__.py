@@ -1,4 +1,7 @@
-"""The C types of a script: those of its preamble, read by libclang, over those of the kernel, read from BTF."""
+"""The C types of a script: those of its preamble, read by libclang, over those of the kernel, read from BTF.
+
+libclang is started only for a script that has a preamble.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,13 @@ if TYPE_CHECKING:
 
 
 def load_c_types(program: ast.Program, compilation: Compilation) -> CTypes:
+    """The types that the program can name. What is wrong with its C definitions is recorded as diagnostics."""
     from ..target.btf_c_types import BtfCTypes
 
-    return BtfCTypes(lambda: compilation.target.btf, lambda: ())
+    target = compilation.target
+    kernel = BtfCTypes(lambda: target.btf, lambda: (btf for _, btf in target.module_btf()))
+    if not program.preamble and not compilation.options.include_files:
+        return kernel
+    from .preamble import parse_preamble
+
+    return parse_preamble(program, compilation, kernel)

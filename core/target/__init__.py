@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from pybpftrace.core.frozen import dataclass
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pybpftrace.core.target.btf import Btf
     from pybpftrace.core.target.dependency import Dependency
     from pybpftrace.core.target.tracepoint_format import TracepointFormat
@@ -91,6 +93,10 @@ class Target(ABC):
     @abstractmethod
     def btf(self) -> Btf | None:
         """The kernel's types, None on a kernel without BTF. Raises BtfError when they are malformed."""
+
+    def module_btf(self) -> Iterable[tuple[str, Btf]]:
+        """(module, its types) of the kernel's modules; ids below a reader's own are the kernel's. Raises BtfError."""
+        return ()
 
     @property
     @abstractmethod

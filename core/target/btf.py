@@ -11,6 +11,7 @@ import struct
 from binascii import crc32
 from bisect import bisect_left
 from contextlib import suppress
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pybpftrace.core.target import btf_index
@@ -51,11 +52,16 @@ void = Void()
 class Btf:
     """The types of one kernel. Type ids run from 1 to `len(btf)`; id 0 is void."""
 
-    def __init__(self, blob: bytes | mmap.mmap, sections: Sections, index: Index) -> None:
+    first_id = 1  # of the types in this blob, and
+    first_string = 0  # the offset of its strings: both are larger for a module's (btf_split.py)
+
+    def __init__(self, blob: bytes | mmap.mmap, sections: Sections, index: Index | None = None) -> None:
         self.blob = blob
         self.sections = sections
-        self.index = index
+        if index is not None:
+            self.index = index
         self._types: dict[int, BtfType] = {0: void}
+        self._strings_asked: dict[str, bool] = {}
         self._common = struct.Struct(sections.order + "III").unpack_from
 
     @classmethod
@@ -82,8 +88,30 @@ class Btf:
                 btf_index.store_index(cache, build_id, len(blob), index)
         return cls(blob, sections, index)
 
+    @property
+    def unwatched(self) -> Btf:
+        """The reader to ask for what lies by value in types that have been asked for: such questions are no news to
+        one that keeps a record of them."""
+        return self
+
+    @cached_property
+    def index(self) -> Index:
+        return btf_index.build_index(self.blob, self.sections)
+
+    @cached_property
+    def strings(self) -> bytes:
+        """The string section."""
+        return self.blob[self.sections.strings : self.sections.strings_end]
+
+    def has_string(self, text: str) -> bool:
+        """Whether a whole string of the string section is `text`."""
+        if text not in self._strings_asked:
+            needle = b"\0" + text.encode("utf-8", "surrogateescape") + b"\0"
+            self._strings_asked[text] = needle in self.strings
+        return self._strings_asked[text]
+
     def __len__(self) -> int:
-        return len(self.index.offsets)
+        return self.first_id - 1 + len(self.index.offsets)
 
     def find(self, name: str, kinds: Collection[type]) -> int | None:
         """The lowest id of a type called `name` whose kind is one of `kinds`, or None."""
@@ -114,7 +142,7 @@ class Btf:
         found = set()
         at = blob.find(needle, self.sections.strings, end)
         while at >= 0:
-            found.add(self.string(at + 1 - self.sections.strings))
+            found.add(self.string(at + 1 - self.sections.strings + self.first_string))
             at = blob.find(needle, at + 1, end)
         return sorted(name for name in found if self.find(name, kinds) is not None)
 
@@ -169,9 +197,9 @@ class Btf:
 
     def _record(self, type_id: int) -> tuple[int, int, int]:
         offsets = self.index.offsets
-        if not 0 < type_id <= len(offsets):
-            raise BtfError(f"there is no type {type_id}; the last one is {len(offsets)}")
-        at = offsets[type_id - 1]
+        if not self.first_id <= type_id < self.first_id + len(offsets):
+            raise BtfError(f"there is no type {type_id}; the last one is {len(self)}")
+        at = offsets[type_id - self.first_id]
         if not self.sections.types <= at <= self.sections.types_end - 12:
             raise BtfError(f"type {type_id} lies outside the type section")
         name, info, size = self._common(self.blob, at)
@@ -179,7 +207,7 @@ class Btf:
 
     def string(self, offset: int) -> str:
         """The string at `offset` of the string section. Raises BtfError."""
-        start = self.sections.strings + offset
+        start = self.sections.strings + offset - self.first_string
         if start >= self.sections.strings_end:
             raise BtfError(f"string {offset} lies outside the string section")
         return self.blob[start : self.blob.find(b"\0", start)].decode("utf-8", "surrogateescape")
@@ -190,7 +218,7 @@ class Btf:
         Raises BtfError when they run past the type section.
         """
         entry = struct.Struct(self.sections.order + layout)
-        start = self.index.offsets[type_id - 1] + 12
+        start = self.index.offsets[type_id - self.first_id] + 12
         end = start + entry.size * count
         if end > self.sections.types_end:
             raise BtfError(f"type {type_id} is cut off")

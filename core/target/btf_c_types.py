@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from pybpftrace.core import types
-from pybpftrace.core.target.btf import Btf
+from pybpftrace.core.c_types import BASE_TYPES
+from pybpftrace.core.target.btf import MAX_CHAIN, Btf
+from pybpftrace.core.target.btf_layout import Alignments
+from pybpftrace.core.target.btf_split import SplitBtf
 from pybpftrace.core.target.btf_types import (
     Array,
+    BtfError,
     BtfType,
     Composite,
     Const,
@@ -51,21 +55,26 @@ class BtfCTypes:
         self._modules_are_open = False
         self._homes: dict[str, tuple[Btf, int]] = {}
         self._members: dict[str, tuple[types.Field, ...]] = {}
+        self._alignments: dict[Btf, Alignments] = {}
+        self._names: dict[tuple[Btf, int], str] = {}
+        self._depth = 0
 
     def named(self, tag: str, name: str) -> types.Type | None:
-        for kinds in (_KINDS[tag],) if tag else _UNTAGGED:
-            for btf in self._all_readers():
+        if not tag and name in BASE_TYPES:
+            return BASE_TYPES[name]
+        for btf in self.readers():
+            for kinds in (_KINDS[tag],) if tag else _UNTAGGED:
                 type_id = btf.find(name, kinds)
                 if type_id is not None:
                     return self._type(btf, type_id)
         if tag in ("struct", "union"):
-            for btf in self._all_readers():
+            for btf in self.readers():
                 if btf.find(name, (Fwd,)) is not None:
                     return types.Struct(f"{tag} {name}", by_name=True, alignment=1)
         return None
 
-    def _all_readers(self) -> Iterator[Btf]:
-        """The kernel's types, then those of its modules, which are opened only when somebody goes on to ask."""
+    def readers(self) -> Iterator[Btf]:
+        """The kernel's BTF, then that of its modules, which is opened only when somebody goes on to ask."""
         if self._readers is None:
             btf = self._open_btf()
             self._readers = [] if btf is None else [btf]
@@ -90,7 +99,7 @@ class BtfCTypes:
         return self._members[struct.name]
 
     def constant(self, name: str) -> tuple[int, types.Enum] | None:
-        for btf in self._all_readers():
+        for btf in self.readers():
             found = btf.find_constant(name)
             if found is not None:
                 type_id, value = found
@@ -107,7 +116,16 @@ class BtfCTypes:
     # From BTF's types to ours
 
     def _type(self, btf: Btf, type_id: int, name: str = "") -> types.Type:
-        """`name` is the typedef's that leads here, for a struct that has none of its own."""
+        """`name` is the typedef's that leads here, for a struct that has none of its own. Raises BtfError."""
+        if self._depth >= MAX_CHAIN:
+            raise BtfError(f"type {type_id} leads to itself without a name on the way")
+        self._depth += 1
+        try:
+            return self._make(btf, type_id, name)
+        finally:
+            self._depth -= 1
+
+    def _make(self, btf: Btf, type_id: int, name: str) -> types.Type:
         found = btf.type(type_id)
         match found:
             case Typedef():
@@ -142,14 +160,35 @@ class BtfCTypes:
 
     def _composite(self, btf: Btf, type_id: int, found: Composite, name: str) -> types.Struct:
         word = "union" if isinstance(found, Union) else "struct"
-        alignment = self._alignment(btf, found)
+        alignment = self._alignments_of(btf).of(type_id)
         if found.name:
-            full = f"{word} {found.name}"
-            self._homes.setdefault(full, (btf, type_id))
+            full = self._name_of(btf, type_id, word, found.name)
             return types.Struct(full, found.size, (), True, alignment)
         fields = tuple(self._fields(btf, found, 0))
         inner = ",".join(str(field.type) for field in fields)
         return types.Struct(name or f"{word} {{{inner}}}", found.size, fields, False, alignment)
+
+    def _name_of(self, btf: Btf, type_id: int, word: str, name: str) -> str:
+        """'struct foo' for the one that this word stands for. Others of the same name, private to some file of the
+        kernel, are 'struct foo#2' and so on: they have other members."""
+        if isinstance(btf, SplitBtf) and type_id < btf.first_id:
+            btf = btf.base
+        full = self._names.get((btf, type_id))
+        if full is None:
+            full = f"{word} {name}"
+            twins = ((reader, twin) for reader in self.readers() for twin in reader.find_all(name, _KINDS[word]))
+            for number, twin in enumerate(twins, 1):
+                if twin == (btf, type_id):
+                    full = f"{full}#{number}" if number > 1 else full
+                    break
+            self._names[btf, type_id] = full
+            self._homes[full] = btf, type_id
+        return full
+
+    def _alignments_of(self, btf: Btf) -> Alignments:
+        if btf not in self._alignments:
+            self._alignments[btf] = Alignments(btf)
+        return self._alignments[btf]
 
     def _fields(self, btf: Btf, composite: Composite, base_bits: int) -> Iterator[types.Field]:
         for member in composite.members:
@@ -172,34 +211,6 @@ class BtfCTypes:
         if not width:
             return types.Field(member.name, type_, at // 8, tag=tag)
         return types.Field(member.name, type_, at // 8, bit_shift=at % 8, bit_width=width)
-
-    def _alignment(self, btf: Btf, composite: Composite) -> int:
-        """BTF does not say: as large as the members want and their offsets allow."""
-        wanted = 1
-        for member in composite.members:
-            if member.bitfield_size:
-                continue
-            align = self._alignment_of(btf, member.type_id)
-            while member.bit_offset // 8 % align or composite.size % align:
-                align //= 2
-            wanted = max(wanted, align)
-        return wanted
-
-    def _alignment_of(self, btf: Btf, type_id: int) -> int:
-        for _ in range(64):
-            found = btf.type(btf.resolve(type_id))
-            match found:
-                case Array(element_id=element_id):
-                    type_id = element_id
-                    continue
-                case Composite():
-                    return self._alignment(btf, found)
-                case Int(size=size) | Enumeration(size=size) | Float(size=size):
-                    return min(8, size) or 1
-                case Ptr():
-                    return 8
-            break
-        return 1
 
 
 def _is_char(btf: Btf, type_id: int) -> bool:

@@ -66,7 +66,7 @@ class Sections:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """`offsets[id - 1]` is where type `id` starts in the blob.
+    """`offsets[id - 1]` is where type `id` starts in the blob; a module's ids are counted from its first one instead.
 
     `names` is sorted; an entry is the CRC-32 of a name in the high 32 bits and a type id in the low ones. An enum is
     listed under each of its constants too. Names with equal CRCs share entries, so a reader compares the name itself.
@@ -76,8 +76,11 @@ class Index:
     names: Sequence[int]
 
 
-def read_header(blob: bytes | mmap.mmap) -> Sections:
-    """The sections of a raw BTF blob (struct btf_header: magic, version, flags, hdr_len, four offsets and lengths)."""
+def read_header(blob: bytes | mmap.mmap, is_split: bool = False) -> Sections:
+    """The sections of a raw BTF blob (struct btf_header: magic, version, flags, hdr_len, four offsets and lengths).
+
+    The strings of a split one go on from others: they need not begin with the empty one. Raises BtfError.
+    """
     size = len(blob)
     if size < 24:
         raise BtfError(f"BTF of {size} bytes is shorter than its header")
@@ -96,13 +99,17 @@ def read_header(blob: bytes | mmap.mmap) -> Sections:
     )
     if header < 24 or sections.types_end > size or sections.strings_end > size:
         raise BtfError("a BTF section lies outside the blob")
-    if not string_length or blob[sections.strings] or blob[sections.strings_end - 1]:
+    begins_well = is_split or (string_length and not blob[sections.strings])
+    if not begins_well or (string_length and blob[sections.strings_end - 1]):
         raise BtfError("the BTF string section does not begin and end with NUL")
     return sections
 
 
-def build_index(blob: bytes | mmap.mmap, sections: Sections) -> Index:
-    """Walk all types of `blob`. Raises BtfError on an unknown kind, a cut-off record or a name outside the strings."""
+def build_index(blob: bytes | mmap.mmap, sections: Sections, first_id: int = 1, base_strings: bytes = b"") -> Index:
+    """Walk all types of `blob`, the first of which has `first_id`; string offsets go on from the end of `base_strings`.
+
+    Raises BtfError on an unknown kind, a cut-off record or a name outside the strings.
+    """
     order = sections.order
     unpack = struct.Struct(order + "II").unpack_from
     trailing = trailing_bytes
@@ -111,7 +118,7 @@ def build_index(blob: bytes | mmap.mmap, sections: Sections) -> Index:
     at, end = sections.types, sections.types_end
     offsets = array("I")
     named: list[tuple[int, int]] = []
-    type_id = 0
+    type_id = first_id - 1
     while at + 12 <= end:
         type_id += 1
         offsets.append(at)
@@ -130,17 +137,17 @@ def build_index(blob: bytes | mmap.mmap, sections: Sections) -> Index:
             named.extend([(constant[0], type_id) for constant in constants])
     if at != end:
         raise BtfError("the last BTF type is cut off")
-    strings = data[sections.strings : sections.strings_end]
+    own_strings = data[sections.strings : sections.strings_end]
     checksums: dict[int, int] = {}
     entries = []
-    size = len(strings)
-    find = strings.find
+    inherited = len(base_strings)
     for name, type_id in named:
         checksum = checksums.get(name)
         if checksum is None:
-            if name >= size:
+            strings, start = (base_strings, name) if name < inherited else (own_strings, name - inherited)
+            if start >= len(strings):
                 raise BtfError(f"the name of type {type_id} lies outside the strings")
-            checksums[name] = checksum = crc32(strings[name : find(b"\0", name)]) << 32
+            checksums[name] = checksum = crc32(strings[start : strings.find(b"\0", start)]) << 32
         entries.append(checksum | type_id)
     entries.sort()
     return Index(offsets, array("Q", entries))

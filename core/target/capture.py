@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pybpftrace.core.target import Target, UserFunction
 from pybpftrace.core.target.btf import Btf
+from pybpftrace.core.target.btf_split import SplitBtf
 from pybpftrace.core.target.btf_subset import subset
 from pybpftrace.core.target.btf_types import (
     BtfType,
@@ -28,7 +29,7 @@ from pybpftrace.core.target.btf_types import (
     Union,
     Var,
 )
-from pybpftrace.core.target.directory import BTF_FILE, EVENTS, TARGET_FILE, read_target
+from pybpftrace.core.target.directory import BTF_FILE, EVENTS, MODULES, TARGET_FILE, read_target
 from pybpftrace.core.target.event_files import FORMAT_FILE
 
 if TYPE_CHECKING:
@@ -42,16 +43,20 @@ named_kinds: dict[str, type] = {
 }
 """The kinds that are captured by name; all others are reached from one of these. 'struct' -> Struct and so on."""
 
+BASE = "kernel"  # comes before a type that a module has from the kernel
 CONSTANT = "constant"  # the kind word of an enum that is asked for by one of its constants: it may have no name
 
 
-class RecordingBtf(Btf):
-    """The types of `btf`, which it shares; `asked` collects the ids of those that were looked at."""
+class Recording(Btf):
+    """What both recording readers do: `asked` collects the ids of the types that were looked at."""
 
-    def __init__(self, btf: Btf) -> None:
-        super().__init__(btf.blob, btf.sections, btf.index)
-        self.asked: set[int] = set()
-        self.asked_constants: set[str] = set()
+    asked: set[int]
+    asked_constants: set[str]
+    original: Btf
+
+    @property
+    def unwatched(self) -> Btf:
+        return self.original
 
     def find_all(self, name: str, kinds: Collection[type]) -> Iterator[int]:
         for type_id in super().find_all(name, kinds):
@@ -70,6 +75,26 @@ class RecordingBtf(Btf):
         return found
 
 
+class RecordingBtf(Recording):
+    """The types of `btf`, which it shares."""
+
+    def __init__(self, btf: Btf) -> None:
+        super().__init__(btf.blob, btf.sections, btf.index)
+        self.original = btf
+        self.asked = set()
+        self.asked_constants = set()
+
+
+class RecordingModuleBtf(Recording, SplitBtf):
+    """The types of a module, which it shares. A captured module's blob is whole and has no base."""
+
+    def __init__(self, btf: SplitBtf, base: Btf) -> None:
+        SplitBtf.__init__(self, btf.blob, base)
+        self.original = btf
+        self.asked = set()
+        self.asked_constants = set()
+
+
 class RecordingTarget(Target):
     """Answers as `target` does, and remembers what was asked for until `save`."""
 
@@ -77,12 +102,15 @@ class RecordingTarget(Target):
         super().__init__(target.name)
         self._target = target
         self._formats: dict[tuple[str, str], str] = {}
-        self._types: set[str] = set()
+        self._modules: dict[str, RecordingBtf | RecordingModuleBtf] | None = None
         self._found: dict[str, dict[str, Any]] = {"binaries": {}, "cgroups": {}, "kernel_symbols": {}, "searches": {}}
 
     @property
     def dependencies(self) -> list[Dependency]:
         return self._target.dependencies
+
+    def remember(self, dependency: Dependency) -> None:
+        self._target.remember(dependency)
 
     @property
     def architecture(self) -> str:
@@ -112,6 +140,14 @@ class RecordingTarget(Target):
     def btf(self) -> RecordingBtf | None:
         btf = self._target.btf
         return None if btf is None else RecordingBtf(btf)
+
+    def module_btf(self) -> Iterator[tuple[str, Btf]]:
+        if self._modules is None:
+            self._modules = {
+                name: RecordingModuleBtf(btf, self.btf) if isinstance(btf, SplitBtf) and self.btf else RecordingBtf(btf)
+                for name, btf in self._target.module_btf()
+            }
+        return iter(self._modules.items())
 
     @property
     def features(self) -> frozenset[str]:
@@ -175,8 +211,18 @@ class RecordingTarget(Target):
         if self.btf is not None:
             ids = {type_id for key in data["types"] for type_id in self._ids_of(self.btf, key)}
             write_changed(os.path.join(directory, BTF_FILE), subset(self.btf, ids))
+        for module, keys in data.get("module_types", {}).items():
+            self._save_module(directory, module, keys)
         text = json.dumps(data, indent=1, sort_keys=True, ensure_ascii=True) + "\n"
         write_changed(os.path.join(directory, TARGET_FILE), text.encode())
+
+    def _save_module(self, directory: str, module: str, keys: list[str]) -> None:
+        btf = dict(self.module_btf()).get(module)
+        if btf is None:
+            raise ValueError(f"{self.name} has no types of the module {module}, which is in the directory already")
+        os.makedirs(os.path.join(directory, MODULES), exist_ok=True)
+        ids = {type_id for key in keys for type_id in self._ids_of(btf, key)}
+        write_changed(os.path.join(directory, MODULES, module), subset(btf, ids))
 
     def _merged(self, directory: str) -> dict[str, Any]:
         """The content of target.json: what is there, and what was asked for besides."""
@@ -188,9 +234,13 @@ class RecordingTarget(Target):
             "online_cpus": list(self.online_cpus),
             "pid_namespace": None if self.pid_namespace is None else list(self.pid_namespace),
             "possible_cpus": list(self.possible_cpus),
-            "types": sorted(self._type_keys()),
+            "types": sorted(type_keys(self.btf)) if self.btf is not None else [],
             **self._found,
         }
+        modules = {name: sorted(type_keys(btf)) for name, btf in (self._modules or {}).items()}
+        modules = {name: keys for name, keys in modules.items() if keys}
+        if modules:
+            here["module_types"] = modules
         if not os.path.exists(os.path.join(directory, TARGET_FILE)):
             return here
         there = read_target(directory)
@@ -200,26 +250,18 @@ class RecordingTarget(Target):
                 "one directory is one kernel"
             )
         there["types"] = sorted({*there["types"], *here["types"]})
+        known = there.pop("module_types")
+        if known or modules:
+            names = sorted({*known, *modules})
+            there["module_types"] = {n: sorted({*known.get(n, ()), *modules.get(n, ())}) for n in names}
         for key in self._found:
             there[key] = merge(there[key], here[key])
         return there
 
-    def _type_keys(self) -> set[str]:
-        """The asked types as 'struct file', the second of that name as 'struct file#2', a constant's enum as such."""
-        if self.btf is None:
-            return set()
-        words = {kind: word for word, kind in named_kinds.items()}
-        keys = {f"{CONSTANT} {name}" for name in self.btf.asked_constants}
-        for type_id in list(self.btf.asked):
-            found = Btf.type(self.btf, type_id)
-            word = words.get(type(found))
-            if word is not None and found.name:
-                position = list(Btf.find_all(self.btf, found.name, {type(found)})).index(type_id)
-                keys.add(f"{word} {found.name}" + (f"#{position + 1}" if position else ""))
-        return keys
-
     def _ids_of(self, btf: Btf, key: str) -> list[int]:
         word, _, name = key.partition(" ")
+        if word == BASE and isinstance(btf, SplitBtf):
+            return self._ids_of(btf.base, name)
         if word == CONSTANT:
             found = Btf.find_constant(btf, name)
             ids = [] if found is None else [found[0]]
@@ -230,6 +272,20 @@ class RecordingTarget(Target):
         if not ids:
             raise ValueError(f"{self.name} has no {key}, which is in the directory already")
         return ids
+
+
+def type_keys(btf: RecordingBtf | RecordingModuleBtf) -> set[str]:
+    """The asked types as 'struct file', the second of that name as 'struct file#2', a constant's enum as such."""
+    words = {kind: word for word, kind in named_kinds.items()}
+    keys = {f"{CONSTANT} {name}" for name in btf.asked_constants}
+    for type_id in list(btf.asked):
+        home, prefix = (btf, "") if type_id >= btf.first_id or not isinstance(btf, SplitBtf) else (btf.base, f"{BASE} ")
+        found = Btf.type(home, type_id)
+        word = words.get(type(found))
+        if word is not None and found.name:
+            position = list(Btf.find_all(home, found.name, {type(found)})).index(type_id)
+            keys.add(f"{prefix}{word} {found.name}" + (f"#{position + 1}" if position else ""))
+    return keys
 
 
 def capture(

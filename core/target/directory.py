@@ -2,6 +2,7 @@
 
     target.json                      everything small, see `read_target`
     btf                              a cut-down raw BTF blob; missing on a kernel without BTF
+    modules/NAME                     the same of a kernel module, whole by itself: what it uses of the kernel is in it
     events/CATEGORY/EVENT/format     as in tracefs
 
 It only reads; capture.py writes. What was not captured is not there, exactly as on a machine without it.
@@ -20,15 +21,19 @@ from pybpftrace.core.target.dependency import Dependency, file_fact, read_conten
 from pybpftrace.core.target.event_files import event_directories, read_format
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pybpftrace.core.target.btf import Btf
 
 TARGET_FILE = "target.json"
 BTF_FILE = "btf"
 EVENTS = "events"
+MODULES = "modules"
 
 # What target.json holds, with the value for what is left out. `searches`: name in an attach point -> paths in order.
 # `binaries`: path -> {"functions": {name: [address, size, file offset]}}. `cgroups`: path -> id. `kernel_symbols`:
-# name -> address. `types`: what the BTF blob was cut down to, see capture.py. `pid_namespace`: [dev, ino] or null.
+# name -> address. `types`: what the BTF blob was cut down to, see capture.py; `module_types`: module -> the same of its
+# blob. `pid_namespace`: [dev, ino] or null.
 layout: dict[str, object] = {
     "architecture": "",
     "binaries": {},
@@ -37,6 +42,7 @@ layout: dict[str, object] = {
     "kernel_build_id": "",
     "kernel_release": "",
     "kernel_symbols": {},
+    "module_types": {},
     "online_cpus": [],
     "pid_namespace": None,
     "possible_cpus": [],
@@ -103,6 +109,16 @@ class DirectoryTarget(Target):
 
         blob = read_content(os.path.join(self.path, BTF_FILE))
         return None if blob is None else Btf.parse(blob)
+
+    def module_btf(self) -> Iterator[tuple[str, Btf]]:
+        from pybpftrace.core.target.btf import Btf
+
+        for module in sorted(self._data["module_types"]):
+            path = os.path.join(self.path, MODULES, module)
+            self.remember(Dependency("file", path, file_fact(path)))
+            blob = read_content(path)
+            if blob is not None:
+                yield module, Btf.parse(blob)
 
     @property
     def features(self) -> frozenset[str]:

@@ -24,6 +24,8 @@ from pybpftrace.core.target.dependency import (
 from pybpftrace.core.target.event_files import event_directories, read_format
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pybpftrace.core.binary.elf import ElfFile
     from pybpftrace.core.target.btf import Btf
 
@@ -76,6 +78,12 @@ class LiveTarget(Target):
             return Btf.open(VMLINUX_BTF, self.kernel_build_id, cache_directory())
         except FileNotFoundError:
             return None  # CONFIG_DEBUG_INFO_BTF is off
+
+    def module_btf(self) -> Iterator[tuple[str, Btf]]:
+        """Every loaded module's, in the order of their names; one that is unloaded meanwhile is left out."""
+        from pybpftrace.core.target.live_modules import module_btf
+
+        return iter(()) if self.btf is None else module_btf(self, self.btf)
 
     @cached_property
     def features(self) -> frozenset[str]:

@@ -1,22 +1,30 @@
-"""`format_source`: a script in its standard layout. What `--fmt` prints; how the text is laid out is in `format/`."""
+"""`--fmt`: a script's text in its standard layout.
+
+The one place where the parts of the layout are put together. Nothing but the syntax counts here: a script with a type
+error has a layout, too.
+"""
 
 from __future__ import annotations
 
 from ...core.diagnostics import Diagnostics
 from ...core.source import Source
+from .brackets import too_deep
+from .formatting.comments import Comments
+from .formatting.items import ItemLayout
+from .formatting.layout import render
+from .syntax import MAXIMUM_DEPTH, parse_file
 
 
 def format_source(source: Source) -> str:
-    """The script's text, which means the same, with its comments; formatting it again changes nothing.
+    """The text of the script, with one character for each byte, as that of a Source.
 
-    One character for each byte, as in the source. Raises: CompileError: the script's syntax errors.
+    Its tree is the same as before, but for the quotes of config values; formatting it again changes nothing.
+    Raises: CompileError: for syntax errors.
     """
-    from .format.program import ProgramLayout
-    from .format.render import render
-    from .syntax import parse_file
-
     diagnostics = Diagnostics()
     program = parse_file(source, 0, diagnostics)
     diagnostics.raise_if_failed()
-    written = render(ProgramLayout(program).document())
-    return f"{written}\n" if written else ""
+    formatted = render(ItemLayout(Comments(program), sparing=False).program(program))
+    if too_deep(formatted, MAXIMUM_DEPTH) is None:
+        return formatted
+    return render(ItemLayout(Comments(program), sparing=True).program(program))

@@ -15,7 +15,7 @@ from ...core.diagnostics import Diagnostics
 from ...core.types import Type, settle
 from .map_table import MapTable
 from .matched import Layout
-from .promotion import INVALID
+from .promotion import IMPOSSIBLE, INVALID, LOSSY, conversion
 
 Literal = ast.IntegerLiteral | ast.StringLiteral | ast.BooleanLiteral
 
@@ -24,8 +24,9 @@ class Body:
     """`types` and `variables` hold what is known; `changed` and `unknown` tell of the latest walk.
 
     `constants` are expressions that types have turned into literals (`sizeof`), `decided` the conditions of
-    `if comptime`, `records` the members of a `typeinfo`. `declared` are the slots whose `let` fixes their type, `locked` those whose type a decision was based
-    on.
+    `if comptime`, `records` the members of a `typeinfo`. `declared` are the slots whose `let` fixes their type, `open`
+    those whose `let` leaves the size to what is assigned, `locked` those whose type a decision was based on. `loops`
+    counts the loops around the statement that is being walked.
     """
 
     def __init__(
@@ -43,12 +44,14 @@ class Body:
         self.types: dict[ast.Node, Type] = {}
         self.variables: dict[str, Type] = {}
         self.declared: dict[str, Type] = {}
+        self.open: dict[str, Type] = {}
         self.locked: set[str] = set()
         self.constants: dict[ast.Node, Literal] = {}
         self.records: dict[ast.Node, tuple[int | bytes, ...]] = {}
         self.decided: dict[ast.Node, bool] = {}
         self.undecided: list[ast.Expression] = []
         self.result: Type | None = None
+        self.loops = 0
         self.changed = False
         self.unknown = False
         self.final = False
@@ -109,3 +112,14 @@ def mismatch(kind: str, name: str, given: Type, known: Type) -> str:
         f"Type mismatch for {ast.shown(name)}: trying to assign value of type '{settle(given)}' "
         f"when {kind} already has a type '{settle(known)}'"
     )
+
+
+def warn_if_lossy(body: Body, node: ast.Node, source: Type, destination: Type, literal: int | None = None) -> None:
+    """The warning for a conversion that nobody asked for and that may change the value."""
+    found = conversion(source, destination, literal)
+    if found is LOSSY or (found is IMPOSSIBLE and literal is not None):
+        body.diagnostics.warning(
+            f"Expression of type: {settle(source)} being cast to type: {settle(destination)}. "
+            "This may cause unexpected results. Use an explicit cast to suppress this warning.",
+            node.span,
+        )

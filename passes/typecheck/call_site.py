@@ -11,8 +11,8 @@ from ...core.function import Function
 from ...core.probe import ConcretePoint
 from ...core.source import Span
 from ...core.types import Type, base_name
+from .map_keys import add_key
 from .positional_parameters import quoting_hint
-from .statements import add_key
 
 if TYPE_CHECKING:
     from .body import Body
@@ -41,6 +41,7 @@ class TypedCall(CallArguments):
         self.points: Sequence[ConcretePoint] = body.layout.points
         self.point = self.points[0]
         self.c_types = body.c_types
+        self.in_loop = body.loops > 0
         self.allows_unsafe = body.compilation.options.allows_unsafe
         self.failed = False
         self._body = body

@@ -1,18 +1,17 @@
-"""Checks what can be said of names and calls before any type is known: that they exist, how many arguments they take,
-and that they stand where they may.
+"""Checks what can be said of calls before any type is known: how many arguments they take, and that they stand where
+they may.
 
-Everything that depends on types is asked of the functions themselves during inference.
+Names that nobody knows are left to inference, which does not look at what an `if comptime` drops; everything that
+depends on types is asked of the functions themselves there.
 """
 
 from __future__ import annotations
 
 from ...core import ast
 from ...core.compilation import Compilation
-from ...core.diagnostics import did_you_mean
 from ...core.frozen import dataclass
 from ...core.function import Aggregation, Function, Signature
 from .matched import MatchedProgram
-from .type_names import LANGUAGE_WORDS
 
 #: What `sizeof` and its like are called where an assignment inside of one is refused.
 _UNEVALUATED = {ast.SizeOf: "sizeof", ast.OffsetOf: "offsetof", ast.TypeInfo: "typeof or typeinfo",
@@ -33,10 +32,9 @@ class CheckCalls:
 
 
 class _BodyCheck:
-    """One probe or function. `words` are nodes that are no expressions: stack modes and the like, types."""
+    """One probe or function. `words` are nodes that are no expressions: stack modes and the like."""
 
     def __init__(self, compilation: Compilation) -> None:
-        self._c_types = compilation.c_types
         self._functions = compilation.functions
         self._diagnostics = compilation.diagnostics
         self._words: set[ast.Node] = set()
@@ -67,8 +65,6 @@ class _BodyCheck:
                 self._check_unevaluated(node, operand)
 
     def _check_unevaluated(self, node: ast.Node, operand: ast.Node) -> None:
-        if isinstance(operand, ast.Identifier) and operand.name not in LANGUAGE_WORDS and not self._is_bare(operand):
-            self._words.add(operand)  # a type, as the type checker will say
         for part in ast.walk(operand):
             target = part.target if isinstance(part, ast.Assignment | ast.Increment) else None
             if isinstance(target, ast.Map):
@@ -76,17 +72,11 @@ class _BodyCheck:
                     f"Map assignments not allowed inside of {_UNEVALUATED[type(node)]}", part.span
                 )
 
-    def _is_bare(self, node: ast.Identifier) -> bool:
-        function = self._functions.get(node.name)
-        return function is not None and function.bare
-
     def _check_call(
         self, node: ast.Call, name: str, arguments: tuple[ast.Expression, ...], in_for: bool
     ) -> None:
         function = self._functions.get(name)
         if function is None or not function.callable:
-            hints = did_you_mean(name, self._functions.names())
-            self._diagnostics.error(f"Unknown function: '{name}'", node.span, hints=hints)
             self._words.update(arguments)
             return
         for index, argument in enumerate(arguments):
@@ -109,9 +99,6 @@ class _BodyCheck:
         function = self._functions.get(name)
         if function is not None and function.bare:
             self._check_place(node, name, function, in_for)
-        elif self._c_types.constant(name) is None:
-            bare = [n for n in self._functions.names() if (f := self._functions.get(n)) is not None and f.bare]
-            self._diagnostics.error(f"Unknown identifier: '{name}'", node.span, hints=did_you_mean(name, bare))
 
     def _check_place(self, node: ast.Node, name: str, function: Function, in_for: bool) -> None:
         if in_for and function.uses_context:

@@ -46,32 +46,38 @@ def cast_type(body: Body, node: ast.Cast) -> Type | None:
         if isinstance(sized, str):
             return body.error(sized, node)
         wanted = sized
+    if wanted == String(0) and isinstance(given, String):
+        wanted = given
     if isinstance(given, Void | Nothing):
         return body.error('Cannot cast from "none" type', node)
-    if settle(given) == wanted and not _says_more(body, node, given):
+    aggregation = _aggregation(body, node.operand)
+    if settle(given) == wanted and aggregation is None and not _says_more(node, given):
         body.diagnostics.warning(f"Unnecessary cast: expression is already of type {wanted}", node.span)
         return wanted
-    if wrong := _refusal(body, node, wanted, given):
+    if wrong := _refusal(body, node, wanted, given, aggregation):
         return body.error(wrong, node)
     return wanted
 
 
-def _says_more(body: Body, node: ast.Cast, given: Type) -> bool:
-    """True for a cast to the same type that has a meaning: it gives a literal a sign, it reads an aggregation as a
-    number, or it was not written for this very type."""
-    if isinstance(node.operand, ast.Map):
-        value = body.maps.values.get(node.operand.name)
-        if isinstance(value, OwnedType) and value.aggregation:
-            return True
+def _aggregation(body: Body, operand: ast.Expression) -> OwnedType | None:
+    """The type of an aggregation that is read as the number that it comes to."""
+    value = body.maps.values.get(operand.name) if isinstance(operand, ast.Map) else None
+    return value if isinstance(value, OwnedType) and value.aggregation else None
+
+
+def _says_more(node: ast.Cast, given: Type) -> bool:
+    """True for a cast to the same type that has a meaning: it gives a literal a sign, or it was not written for this
+    very type."""
     return isinstance(node.type, ast.TypeOf) or (isinstance(given, Int) and given.flexible)
 
 
 def _space(body: Body, given: Type) -> str:
     """A pointer keeps its memory; a number points into the probe's."""
-    if isinstance(given, Pointer) and given.space != "context":
-        return given.space if given.space != "none" else body.layout.probe_type.space
-    if isinstance(given, String | Array):
-        return "kernel"
+    match given:
+        case Pointer(space="context") | String() | Array():
+            return "kernel"
+        case Pointer(space="kernel" | "user" as space):
+            return space
     return body.layout.probe_type.space
 
 
@@ -86,10 +92,12 @@ def _with_count(wanted: Array, given: Type) -> Array | str:
     return Array(wanted.element, given_size // element)
 
 
-def _refusal(body: Body, node: ast.Cast, wanted: Type, given: Type) -> str | None:
+def _refusal(body: Body, node: ast.Cast, wanted: Type, given: Type, aggregation: OwnedType | None) -> str | None:
     """Why the cast is not possible, or None. The table of casts, row by row."""
-    refused = f'Cannot cast from "{settle(given)}" to "{wanted}"'
+    refused = f'Cannot cast from "{aggregation or settle(given)}" to "{wanted}"'
     number = isinstance(given, Int | Bool | Enum)
+    if aggregation is not None and not isinstance(wanted, Int | Bool | Pointer):
+        return refused
     match wanted:
         case _ if isinstance(given, Struct):
             return f'Cannot cast from C type "{given}"' if not isinstance(wanted, Struct) else refused

@@ -91,16 +91,16 @@ def constant(body: Body, node: ast.Expression) -> Literal | None:
         known = body.literal(written)
         if known is not None:
             return known
+        if isinstance(written, ast.FieldAccess) and isinstance(written.base, ast.TypeInfo):
+            return _type_text(body, rebuilt, written.base, written.name) or rebuilt
         match rebuilt:
-            case ast.FieldAccess(base=ast.TypeInfo() as info, name=name):
-                return _type_text(body, rebuilt, info, name) or rebuilt
             case ast.Comptime(operand=operand):
                 return operand
             case ast.Block(statements=(), value=value) if value is not None:
                 return value
         return rebuilt
 
-    known = rewrite(node, leave, lambda part: not isinstance(part, ast.SizeOf | ast.OffsetOf | ast.TypeInfo))
+    known = rewrite(node, leave)
     result = folded(known, Diagnostics())
     return result if isinstance(result, ast.IntegerLiteral | ast.StringLiteral | ast.BooleanLiteral) else None
 

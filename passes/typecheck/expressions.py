@@ -21,13 +21,15 @@ from ...core.types import (
     Void,
     settle,
 )
+from .body import warn_if_lossy
 from .call_site import TypedCall
 from .casts import cast_type
 from .constants import fold_types
+from .map_keys import check_key
 from .members import dereference, field_type, index_type
 from .operators import binary_expression, increment_type, unary_type
-from .promotion import INVALID, literal_type, promote
-from .statements import branches, check_key, check_statement
+from .promotion import INVALID, literal_type, out_of_context, promote
+from .statements import branches, check_condition, check_statement
 from .type_names import type_of_operand
 
 if TYPE_CHECKING:
@@ -97,7 +99,8 @@ def _variable(body: Body, node: ast.Variable) -> Type | None:
 
 def _map(body: Body, node: ast.Map) -> Type | None:
     """A map's value. A castable aggregation reads as its integer, any other one only as itself."""
-    check_key(body, node)
+    if not check_key(body, node):
+        return INVALID
     if not node.keys:
         body.maps.scalars_read.add(node.name)
     type_ = body.maps.values.get(node.name)
@@ -113,7 +116,10 @@ def _identifier(body: Body, node: ast.Identifier, name: str) -> Type | None:
     if function is not None and function.bare:
         return _call(body, node, name, ())
     found = body.c_types.constant(name)
-    assert found is not None, "unknown names were reported by check-calls"
+    if found is None:
+        functions = body.compilation.functions
+        bare = [n for n in functions.names() if (f := functions.get(n)) is not None and f.bare]
+        return body.error(f"Unknown identifier: '{name}'", node, did_you_mean(name, bare))
     value, enum = found
     body.constants[node] = ast.IntegerLiteral(node.span, value, str(value))
     return Enum(enum.name, 8, enum.signed, enum.constants)
@@ -122,8 +128,11 @@ def _identifier(body: Body, node: ast.Identifier, name: str) -> Type | None:
 def _call(
     body: Body, node: ast.Call | ast.Identifier, name: str, arguments: tuple[ast.Expression, ...]
 ) -> Type | None:
-    function = body.compilation.functions.get(name)
-    assert function is not None, "unknown names were reported by check-calls"
+    functions = body.compilation.functions
+    function = functions.get(name)
+    if function is None or not (function.callable or isinstance(node, ast.Identifier)):
+        callable_ = [n for n in functions.names() if (f := functions.get(n)) is not None and f.callable]
+        return body.error(f"Unknown function: '{name}'", node, did_you_mean(name, callable_))
     types: list[Type] = []
     missing = False
     for index, argument in enumerate(arguments):
@@ -170,13 +179,12 @@ def _argument(body: Body, function: Function, index: int, argument: ast.Expressi
 
 
 def _ternary(body: Body, node: ast.Ternary) -> Type | None:
-    from .statements import check_condition
-
     check_condition(body, node.condition)
-    return _merge_branches(body, node, body.expression(node.then), body.expression(node.otherwise))
+    return _merge_branches(body, node, node.then, node.otherwise)
 
 
-def _merge_branches(body: Body, node: ast.Node, then: Type | None, otherwise: Type | None) -> Type | None:
+def _merge_branches(body: Body, node: ast.Node, *branches: ast.Expression) -> Type | None:
+    then, otherwise = map(body.expression, branches)
     if then is None or otherwise is None:
         return None
     if then is INVALID or otherwise is INVALID:
@@ -190,6 +198,8 @@ def _merge_branches(body: Body, node: ast.Node, then: Type | None, otherwise: Ty
             f"have '{settle(then)}' and '{settle(otherwise)}'",
             node,
         )
+    for branch, type_ in zip(branches, (then, otherwise), strict=True):
+        warn_if_lossy(body, branch, type_, merged, body.integer(branch))
     return merged
 
 
@@ -199,9 +209,10 @@ def _if(body: Body, node: ast.If) -> Type | None:
         if node.condition not in body.decided:
             return None
         return body.expression(kept[0]) if kept else NOTHING
+    if node.otherwise is not None:
+        return _merge_branches(body, node, node.then, node.otherwise)
     then = body.expression(node.then)
-    otherwise = NOTHING if node.otherwise is None else body.expression(node.otherwise)
-    return _merge_branches(body, node, then, otherwise)
+    return then if then is None or then is INVALID else NOTHING
 
 
 def _block(body: Body, node: ast.Block) -> Type | None:
@@ -228,5 +239,5 @@ def _aggregate(body: Body, node: ast.Tuple | ast.Record) -> Type | None:
             what = "record" if is_record else "tuple"
             return body.error(f"Value '{type_}' cannot exist inside a {what}.", value)
     if isinstance(node, ast.Record):
-        return Record(tuple((field.name, t) for field, t in zip(node.fields, known, strict=True)))
-    return Tuple(known)
+        return Record(tuple((f.name, out_of_context(t)) for f, t in zip(node.fields, known, strict=True)))
+    return Tuple(tuple(map(out_of_context, known)))

@@ -79,7 +79,7 @@ def _solve(checks: Sequence[ProbeCheck | FunctionCheck], maps: MapTable, diagnos
             break
         if settled and maps.default_scalars():
             continue
-        if settled and any([decide(body) for body in bodies]):
+        if settled and True in [decide(body) for body in bodies]:
             decisions += 1
             if decisions > MAX_DECISIONS:
                 found.error(f"Type resolution exceeded maximum iterations ({MAX_DECISIONS})")

@@ -16,6 +16,14 @@ from .promotion import promote
 LOCKED = "this type has been locked because it was used in another part of the type graph"
 
 
+def key_mismatch(name: str, given: Type, known: Type) -> str:
+    """The message for a key that does not fit the other keys of its map."""
+    return (
+        f"Argument mismatch for {name}: trying to access with arguments: '{settle(given)}' "
+        f"when map expects arguments: '{settle(known)}'"
+    )
+
+
 class MapTable:
     """The types of all maps, shared by all bodies."""
 
@@ -36,20 +44,18 @@ class MapTable:
         now, before = (with_key, without) if has_key else (without, with_key)
         return f"{name} used as a map {now}, previously used {before}"
 
-    def add_key(self, name: str, type_: Type, span: Span, diagnostics: Diagnostics) -> None:
+    def add_key(self, name: str, type_: Type, span: Span, diagnostics: Diagnostics) -> bool:
+        """False, with an error, when the key does not go with the other uses."""
         known = self.keys.get(name)
         merged = type_ if known is None else promote(known, type_)
         if merged is None:
-            diagnostics.error(
-                f"Argument mismatch for {name}: trying to access with arguments: '{settle(type_)}' "
-                f"when map expects arguments: '{settle(known or type_)}'",
-                span,
-            )
-        elif merged != known:
-            self._set(self.keys, name, merged, span, diagnostics)
+            diagnostics.error(key_mismatch(name, type_, known or type_), span)
+            return False
+        return merged == known or self._set(self.keys, name, merged, span, diagnostics)
 
-    def add_value(self, name: str, type_: Type, span: Span, diagnostics: Diagnostics, conflict: str = "") -> None:
-        """`conflict` is the text for two uses of one aggregation with different settings."""
+    def add_value(self, name: str, type_: Type, span: Span, diagnostics: Diagnostics, conflict: str = "") -> bool:
+        """False, with an error, when the value does not go with the other uses; `conflict` is the text for two uses of
+        one aggregation with different settings."""
         known = self.values.get(name)
         merged = type_ if known is None else promote(known, type_)
         if merged is None:
@@ -60,20 +66,21 @@ class MapTable:
                 f"when map already has a type '{settle(known)}'"
             )
             diagnostics.error(conflict if same_owner and conflict else mismatch, span)
-        elif merged != known:
-            self._set(self.values, name, merged, span, diagnostics)
+            return False
+        return merged == known or self._set(self.values, name, merged, span, diagnostics)
 
-    def _set(self, table: dict[str, Type], name: str, type_: Type, span: Span, diagnostics: Diagnostics) -> None:
+    def _set(self, table: dict[str, Type], name: str, type_: Type, span: Span, diagnostics: Diagnostics) -> bool:
         if name in table and name in self.locked and settle(table[name]) != settle(type_):
             diagnostics.error(LOCKED, span)
-            return
+            return False
         table[name] = type_
         self.changed = True
+        return True
 
     def default_scalars(self) -> bool:
         """Gives scalar maps that are only read a type; True when there was one."""
         unset = [name for name in sorted(self.scalars_read) if name not in self.values and not self.keyed.get(name)]
-        self.values.update({name: INT8 for name in unset})
+        self.values.update(dict.fromkeys(unset, INT8))
         return bool(unset)
 
     def types(self, declarations: Mapping[str, tuple[str, int]]) -> dict[str, MapTypes]:

@@ -45,7 +45,7 @@ def field_type(body: Body, node: ast.FieldAccess) -> Type | None:
             if int(node.name) < len(elements):
                 return elements[int(node.name)]
             return body.error(f"Invalid tuple index: {node.name}. Found {len(elements)} elements in tuple.", node)
-        case Record(fields) if not isinstance(base, Pointer):
+        case Record(fields) if not isinstance(base, Pointer) and not node.name.isdecimal():
             if node.name in dict(fields):
                 return dict(fields)[node.name]
             hints = did_you_mean(node.name, dict(fields))
@@ -109,6 +109,8 @@ def dereference(body: Body, node: ast.Unary, operand: ast.Expression) -> Type | 
             _warn_without_space(body, node, type_)
             return pointee
         case Int():
+            if body.layout.probe_type.space == "none":
+                _say_without_space(body, node)
             return UINT64
         case Struct():
             return body.error(f"Can not dereference struct/union of type '{type_}'. It is not a pointer.", node)
@@ -150,9 +152,14 @@ def index_type(body: Body, node: ast.Index) -> Type | None:
 
 
 def _warn_without_space(body: Body, node: ast.Node, pointer: Pointer) -> None:
+    if pointer.space == "none":
+        _say_without_space(body, node)
+
+
+def _say_without_space(body: Body, node: ast.Node) -> None:
     """Says, once, that nobody knows which memory is read."""
     message = "Addrspace is not set"
-    if pointer.space == "none" and not any(d.message == message for d in body.diagnostics.recorded):
+    if not any(d.message == message for d in body.diagnostics.recorded):
         body.diagnostics.warning(message, node.span)
 
 

@@ -19,17 +19,16 @@ from ...core.types import (
     promote_integers,
     settle,
 )
-from .body import mismatch
+from .body import mismatch, warn_if_lossy
+from .map_keys import check_key
 from .members import warn_of_spaces
 from .promotion import (
     COMPARISONS,
     INVALID,
     LOGICAL,
-    LOSSY,
     arithmetic_type,
     as_number,
     comparison_error,
-    conversion,
     is_condition,
     same_pointee,
 )
@@ -136,18 +135,14 @@ def _comparison_type(
 
 
 def _warn_lossy_comparison(body: Body, *sides: tuple[ast.Node, Type]) -> None:
-    numbers = [as_number(type_) for _, type_ in sides]
-    a, b = numbers
+    a, b = (as_number(type_) for _, type_ in sides)
     assert a is not None and b is not None
     common = promote_integers(a, b)
     for (node, _), number in zip(sides, (a, b), strict=True):
-        literal = body.integer(node) if not isinstance(node, ast.Block) else None  # type: ignore[arg-type]  # operands are expressions
-        if conversion(number, common, literal) is LOSSY:
-            body.diagnostics.warning(
-                f"Expression of type: {settle(number)} being cast to type: {settle(common)}. "
-                "This may cause unexpected results. Use an explicit cast to suppress this warning.",
-                node.span,
-            )
+        literal = body.literal(node)
+        warn_if_lossy(
+            body, node, number, common, literal.value if isinstance(literal, ast.IntegerLiteral) else None
+        )
 
 
 def _warn_signed_division(body: Body, node: ast.Node, operator: str, left: Type, right: Type) -> None:
@@ -164,15 +159,14 @@ def _warn_signed_division(body: Body, node: ast.Node, operator: str, left: Type,
 
 def increment_type(body: Body, node: ast.Increment) -> Type | None:
     """`++` makes an integer 64 bits wide, unless its type is declared; a pointer steps by what it points to."""
-    from .statements import check_key
-
     target = node.target
     if isinstance(target, ast.Variable):
         known = body.expression(target)
         if known is None:
             return None
     else:
-        check_key(body, target)
+        if not check_key(body, target):
+            return INVALID
         known = body.maps.values.get(target.name)
     match known:
         case OwnedType(aggregation=True):

@@ -25,6 +25,7 @@ from ...core.types import (
     Tuple,
     Type,
     Void,
+    base_name,
     promote_integers,
 )
 
@@ -54,7 +55,7 @@ def promote(left: Type, right: Type) -> Type | None:
         case String(a), String(b):
             return left if a >= b else right
         case Pointer(a, space), Pointer(b, other):
-            return Pointer(a, other if space == "none" else space) if same_pointee(a, b) else None
+            return out_of_context(Pointer(a, other if space == "none" else space)) if same_pointee(a, b) else None
         case Array(a, n), Array(b, m):
             return (left if n else right) if a == b and (n == m or not n or not m) else None
         case Tuple(a), Tuple(b) if len(a) == len(b):
@@ -71,6 +72,15 @@ def promote(left: Type, right: Type) -> Type | None:
         case Struct(), Struct() if left.name == right.name:
             return left
     return left if left == right else None
+
+
+def out_of_context(type_: Type) -> Type:
+    """The type of a value once it has been stored or merged: the verifier then no longer knows an address inside the
+    context for what it is, so that what is there has to be read like all kernel memory."""
+    match type_:
+        case Pointer(pointee, "context"):
+            return Pointer(pointee, "kernel")
+    return type_
 
 
 def _promote_all(left: tuple[Type, ...], right: tuple[Type, ...]) -> tuple[Type, ...] | None:
@@ -101,9 +111,9 @@ def arithmetic_type(operator: str, left: Type, right: Type) -> Type | None:
         case Bool(), Bool():
             return BOOL
         case Pointer(), (Int() | Bool()) if operator in "+-":
-            return left
+            return out_of_context(left)
         case (Int() | Bool()), Pointer() if operator == "+":
-            return right
+            return out_of_context(right)
     a, b = as_number(left), as_number(right)
     if a is None or b is None:
         return None
@@ -130,9 +140,18 @@ def comparison_error(operator: str, left: Type, right: Type) -> str | None:
             return None if promote(left, right) is not None else _mismatch(operator, left, right)
         case OwnedType(), OwnedType() if equality and promote(left, right) is not None and not left.aggregation:
             return None
-    if type(left) is type(right):
+    same_kind = base_name(left) == base_name(right)
+    if same_kind and not (equality and _can_be_compared(left)):
         return f"The {operator} operator can not be used on expressions of types {left}, {right}"
     return _mismatch(operator, left, right)
+
+
+def _can_be_compared(type_: Type) -> bool:
+    """True for types of which two values may at least be equal, if the types are compatible."""
+    match type_:
+        case OwnedType():
+            return not type_.aggregation
+    return isinstance(type_, Tuple | Record)
 
 
 def _mismatch(operator: str, left: Type, right: Type) -> str:

@@ -92,7 +92,8 @@ class _Resolver:
                         node.span,
                         known,
                     )
-                self.create(variable, "declaration" if value is None else "initial declaration", node.span)
+                is_open = value is None and known is None
+                self.create(variable, "declaration" if is_open else "initial declaration", node.span)
             case ast.Assignment(target=ast.Variable() as variable, operator=None, value=value):
                 self.visit(value)
                 known = self._find(variable.name)
@@ -103,7 +104,9 @@ class _Resolver:
                     self.bindings[variable] = known.slot
             case ast.Assignment(target=target, value=value):
                 self.visit(value)
-                self.visit(target)
+                self._change(target)
+            case ast.Increment(target=target):
+                self._change(target)
             case ast.For(variable=variable, iterable=iterable, body=body):
                 self.visit(iterable)
                 self.open()
@@ -122,6 +125,12 @@ class _Resolver:
                 self._use(node)
             case _:
                 self._visit_all(ast.children(node))
+
+    def _change(self, target: ast.Variable | ast.Map) -> None:
+        """Something that gets a new value made of its old one."""
+        self.visit(target)
+        if isinstance(target, ast.Variable) and (known := self._find(target.name)):
+            known.assigned = True
 
     def _visit_all(self, nodes: Iterable[ast.Node]) -> None:
         for node in nodes:

@@ -9,6 +9,7 @@ from ...core.function import Aggregation
 from ...core.types import (
     INT8,
     INT64,
+    Array,
     Bool,
     Int,
     Nothing,
@@ -21,11 +22,12 @@ from ...core.types import (
     base_name,
     settle,
 )
-from .body import mismatch
+from .body import mismatch, warn_if_lossy
+from .map_keys import check_key
 from .map_table import LOCKED
 from .members import warn_of_spaces
 from .operators import binary_type
-from .promotion import IMPOSSIBLE, INVALID, LOSSY, conversion, is_condition, promote
+from .promotion import IMPOSSIBLE, INVALID, conversion, is_condition, out_of_context, promote
 from .type_names import declared_type
 
 if TYPE_CHECKING:
@@ -53,7 +55,7 @@ def check_statement(body: Body, statement: ast.Statement) -> None:
             _check_for(body, statement)
         case ast.While(condition=condition, body=inner):
             body.expression(condition)
-            check_statement(body, inner)
+            _check_rounds(body, inner)
         case ast.Return(value=value):
             _check_return(body, value)
         case ast.Unroll() | ast.Break() | ast.Continue() | ast.Import():
@@ -128,8 +130,8 @@ def _check_let(body: Body, statement: ast.Let) -> None:
         elif declared is not None and is_sized(declared):
             body.declared[slot] = declared
             body.grow(slot, declared)
-        elif declared is not None and slot not in body.variables and statement.value is None:
-            body.grow(slot, declared)
+        elif declared is not None:
+            body.open[slot] = declared
     if statement.value is not None:
         type_ = body.expression(statement.value)
         if type_ is not None:
@@ -139,8 +141,8 @@ def _check_let(body: Body, statement: ast.Let) -> None:
 
 
 def is_sized(type_: Type) -> bool:
-    """False for `string`, which takes its size from what is assigned."""
-    return not (isinstance(type_, String) and type_.size == 0)
+    """False for `string` and `T[]`, which take their size from what is assigned."""
+    return type_ != String(0) and not (isinstance(type_, Array) and type_.count == 0)
 
 
 def _check_assignment(body: Body, statement: ast.Assignment) -> None:
@@ -156,8 +158,7 @@ def _check_assignment(body: Body, statement: ast.Assignment) -> None:
         type_ = binary_type(body, statement, operator, current, type_)
         body.types[statement] = type_
     if isinstance(target, ast.Map):
-        check_key(body, target)
-        if type_ is not None:
+        if check_key(body, target) and type_ is not None:
             _assign_map(body, target, value, type_, compound=operator is not None)
     elif type_ is not None:
         _assign_variable(body, target, value, type_, statement, compound=operator is not None)
@@ -199,24 +200,33 @@ def _assign_map(body: Body, target: ast.Map, value: ast.Expression, type_: Type,
     copied = body.maps.values.get(value.name) if isinstance(value, ast.Map) else None
     known = body.maps.values.get(target.name)
     if isinstance(copied, OwnedType) and copied.aggregation and not isinstance(known, Int):
-        hint = f"`{target.name} = ({settle(type_)}){value.name}`" if isinstance(value, ast.Map) else ""
+        as_number = f"`{_written(target)} = (int64){_written(value)}`" if isinstance(value, ast.Map) else ""
         body.error(
             f"Map value '{copied}' cannot be assigned from one map to another. The function that returns this "
-            f"type must be called directly e.g. `{target.name} = {copied.owner}()`",
+            f"type must be called directly e.g. `{_written(target)} = {copied.owner}()`",
             value,
-            [f"to assign the number instead, add a cast: {hint}"] if isinstance(type_, Int) else (),
+            [f"to assign the number instead, add a cast: {as_number}"] if isinstance(type_, Int) else (),
         )
         return
-    if not is_storable(type_):
+    if not is_storable(type_) or (isinstance(type_, Pointer) and type_.space == "context"):
         body.error(f"Value '{type_}' cannot be assigned to a map.", value)
         return
     body.types[target] = type_
     if isinstance(known, OwnedType) and known.aggregation:
         body.error(mismatch("map", target.name, type_, known), target)
         return
-    body.maps.add_value(target.name, type_, target.span, body.diagnostics)
+    if not body.maps.add_value(target.name, type_, target.span, body.diagnostics):
+        return
     merged = body.maps.values[target.name]
-    warn_if_lossy(body, value, type_, merged, None if compound else body.integer(value))
+    literal = None if compound else body.integer(value)
+    if literal is not None and conversion(type_, merged, literal) is IMPOSSIBLE and isinstance(merged, Int):
+        body.error(mismatch("map", target.name, type_, merged), target)
+        return
+    warn_if_lossy(body, value, type_, merged, literal)
+
+
+def _written(map_: ast.Map) -> str:
+    return f"{map_.name}[...]" if map_.keys else map_.name
 
 
 def _assign_variable(
@@ -238,91 +248,37 @@ def _assign_variable(
         if slot not in body.variables:
             body.grow(slot, INVALID)
         return
-    known = body.variables.get(slot)
+    type_ = out_of_context(type_)
+    known = body.variables.get(slot, body.open.get(slot))
     literal = None if compound else body.integer(value)
     if known is INVALID:
         return
-    if slot in body.declared:
-        merged: Type | None = body.declared[slot]
-        if conversion(type_, body.declared[slot], literal) is IMPOSSIBLE:
+    merged = type_ if known is None else promote(known, type_)
+    if merged is not None:
+        merged = body.declared.get(slot, merged)
+        if conversion(type_, merged, literal) is IMPOSSIBLE:
             merged = None
-    else:
-        merged = type_ if known is None else promote(known, type_)
     if merged is None:
         body.diagnostics.error(mismatch("variable", target.name, type_, known or type_), statement.span)
         return
     body.types[target] = merged
     if known is not None:
         warn_of_spaces(body, statement, known, type_)
-    if known is not None and merged != known and slot in body.locked:
+    if known is not None and settle(merged) != settle(known) and slot in body.locked:
         body.error(LOCKED, target)
         return
     body.grow(slot, merged)
     warn_if_lossy(body, statement if compound else value, type_, merged, literal)
 
 
-def warn_if_lossy(
-    body: Body, node: ast.Node, source: Type, destination: Type, literal: int | None = None
-) -> None:
-    """The warning for a conversion that nobody asked for and that may change the value."""
-    if conversion(source, destination, literal) is LOSSY:
-        body.diagnostics.warning(
-            f"Expression of type: {settle(source)} being cast to type: {settle(destination)}. "
-            "This may cause unexpected results. Use an explicit cast to suppress this warning.",
-            node.span,
-        )
-
-
 def is_storable(type_: Type) -> bool:
-    """True for what a variable or a map can hold."""
+    """True for what a variable can hold."""
     match type_:
         case Void() | Nothing():
             return False
         case OwnedType():
             return not type_.aggregation
     return True
-
-
-def check_key(body: Body, node: ast.Map) -> None:
-    """Types the key expressions of a map and notes what kind of map it is."""
-    wrong = body.maps.use(node.name, bool(node.keys))
-    if wrong:
-        body.error(wrong, node)
-        return
-    types = [body.expression(key) for key in node.keys]
-    known = tuple(t for t in types if t is not None)
-    if not types or len(known) < len(types) or INVALID in known:
-        return
-    for key, type_ in zip(node.keys, known, strict=True):
-        if wrong := key_error(type_):
-            body.error(wrong, key)
-            return
-    body.maps.add_key(node.name, known[0] if len(known) == 1 else Tuple(known), node.span, body.diagnostics)
-
-
-def add_key(body: Body, name: str, type_: Type, node: ast.Expression) -> None:
-    """A call's argument is a key of a map that another argument names."""
-    if type_ is INVALID:
-        return
-    wrong = body.maps.use(name, True) or key_error(type_)
-    if wrong:
-        body.error(wrong, node)
-    else:
-        body.maps.add_key(name, type_, node.span, body.diagnostics)
-
-
-def key_error(type_: Type) -> str | None:
-    """Why a value cannot be a map's key, or None."""
-    match type_:
-        case Pointer(space="context"):
-            return "context cannot be part of a map key"
-        case OwnedType(aggregation=True):
-            return f"{type_} cannot be part of a map key"
-        case Void() | Nothing():
-            return f"Invalid map key type: {type_}"
-        case Tuple(elements):
-            return next((wrong for element in elements if (wrong := key_error(element))), None)
-    return None
 
 
 def _check_for(body: Body, statement: ast.For) -> None:
@@ -336,20 +292,31 @@ def _check_for(body: Body, statement: ast.For) -> None:
         known = body.variables.get(slot)
         body.grow(slot, element if known is None else promote(known, element) or element)
         body.types[statement.variable] = body.variables[slot]
-    check_statement(body, statement.body)
+    _check_rounds(body, statement.body)
+
+
+def _check_rounds(body: Body, inner: ast.Block) -> None:
+    body.loops += 1
+    check_statement(body, inner)
+    body.loops -= 1
 
 
 def _range_type(body: Body, start: ast.Expression, end: ast.Expression) -> Type | None:
     found: list[Type] = []
     for bound, which in ((start, "start"), (end, "end")):
         type_ = body.expression(bound)
-        if type_ is INVALID:
-            return INVALID
-        if type_ is not None and not isinstance(type_, Int):
-            return body.error(f"Loop range requires an integer for the {which} value", bound)
-        if type_ is not None:
-            found.append(type_)
-    return promote(*found) if len(found) == 2 else None
+        if type_ is None:
+            continue
+        if type_ is not INVALID and not isinstance(type_, Int):
+            type_ = body.error(f"Loop range requires an integer for the {which} value", bound)
+        found.append(type_)
+    if INVALID in found:
+        return INVALID
+    common = promote(*found) if len(found) == 2 else None
+    if common is not None:
+        for bound, type_ in zip((start, end), found, strict=True):
+            warn_if_lossy(body, bound, type_, common, body.integer(bound))
+    return common
 
 
 def _entry_type(body: Body, node: ast.Map) -> Type | None:
@@ -361,9 +328,7 @@ def _entry_type(body: Body, node: ast.Map) -> Type | None:
     key, value = body.maps.keys.get(node.name), body.maps.values.get(node.name)
     if key is None or value is None:
         body.unknown = True
-        if body.final:
-            body.error(f"Undefined map: {node.name}", node)
-        return None
+        return body.error(f"Undefined map: {node.name}", node) if body.final else None
     if isinstance(value, OwnedType) and value.aggregation:
         if value.integer is None:
             return body.error(f"Loop expression does not support type: {value}", node)

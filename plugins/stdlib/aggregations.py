@@ -6,7 +6,7 @@ part. The exception is the comparison in min and max, where an interrupted probe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from struct import Struct
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -52,9 +52,12 @@ class Count(Aggregation):
     """`count()`: how many times. A part is one u64."""
 
     names: ClassVar[tuple[str, ...]] = ("count",)
+    named_types: ClassVar[Mapping[str, OwnedType]] = {
+        "count_t": OwnedType("count", "count_t", _WORD, aggregation=True, integer=UINT64)
+    }
 
     def type_of(self, call: CallSite) -> Type:
-        return OwnedType("count", "count_t", _WORD, aggregation=True, integer=UINT64)
+        return self.named_types["count_t"]
 
     def emit_update(self, emitter: Emitter, slot: Value, call: EmitSite) -> None:
         emitter.atomic_add(slot, emitter.constant(1))
@@ -80,32 +83,33 @@ class Count(Aggregation):
         return json_integer(value)
 
 
+def _of_number(name: str, size: int, *, castable: bool = True) -> dict[str, OwnedType]:
+    """The types of an aggregation of numbers by name, of which `uNAME_t` is for unsigned ones only."""
+    integers = {f"{name}_t": INT64, f"u{name}_t": UINT64}
+    return {
+        word: OwnedType(name, word, size, aggregation=True, integer=integer if castable else None)
+        for word, integer in integers.items()
+    }
+
+
 class _OfNumber(Count):
     """An aggregation of numbers, signed unless all of them are unsigned. The type `NAME_t` is `uNAME_t` then."""
 
     signature: ClassVar[Signature] = Signature(1, 1)
-    part_size: ClassVar[int] = _WORD
-    castable: ClassVar[bool] = True
 
     def type_of(self, call: CallSite) -> Type:
         name = self.names[0]
         integer = integer_of(call.types[0])
         if integer is None:
             call.error(f"{name}() only supports integer arguments ({base_name(call.types[0])} provided)", 0)
-        as_integer = INT64 if integer is None or integer.signed else UINT64
-        return OwnedType(
-            name,
-            f"{name}_t" if as_integer.signed else f"u{name}_t",
-            self.part_size,
-            aggregation=True,
-            integer=as_integer if self.castable else None,
-        )
+        return self.named_types[f"{name}_t" if integer is None or integer.signed else f"u{name}_t"]
 
 
 class Sum(_OfNumber):
     """`sum(n)`. A part is one 64-bit number."""
 
     names: ClassVar[tuple[str, ...]] = ("sum",)
+    named_types: ClassVar[Mapping[str, OwnedType]] = _of_number("sum", _WORD)
 
     def emit_update(self, emitter: Emitter, slot: Value, call: EmitSite) -> None:
         emitter.atomic_add(slot, call.value(0))
@@ -117,7 +121,6 @@ class Sum(_OfNumber):
 class _Extreme(_OfNumber):
     """A part is a 64-bit number and a u64 that is 1 once there was a number."""
 
-    part_size: ClassVar[int] = 2 * _WORD
     _wins: ClassVar[str]
 
     def emit_update(self, emitter: Emitter, slot: Value, call: EmitSite) -> None:
@@ -168,6 +171,7 @@ class Min(_Extreme):
     """`min(n)`: the smallest number."""
 
     names: ClassVar[tuple[str, ...]] = ("min",)
+    named_types: ClassVar[Mapping[str, OwnedType]] = _of_number("min", 2 * _WORD)
     _wins: ClassVar[str] = "<"
 
     def _best(self, numbers: list[int]) -> int:
@@ -178,6 +182,7 @@ class Max(_Extreme):
     """`max(n)`: the largest number."""
 
     names: ClassVar[tuple[str, ...]] = ("max",)
+    named_types: ClassVar[Mapping[str, OwnedType]] = _of_number("max", 2 * _WORD)
     _wins: ClassVar[str] = ">"
 
     def _best(self, numbers: list[int]) -> int:
@@ -188,7 +193,6 @@ class _Totalling(_OfNumber):
     """A part is the total of the numbers (64 bits) and how many there were (u64)."""
 
     json_kind: ClassVar[str] = "stats"
-    part_size: ClassVar[int] = 2 * _WORD
 
     def emit_update(self, emitter: Emitter, slot: Value, call: EmitSite) -> None:
         emitter.atomic_add(slot, call.value(0))
@@ -205,6 +209,7 @@ class Avg(_Totalling):
     """`avg(n)`: the average, rounded toward zero."""
 
     names: ClassVar[tuple[str, ...]] = ("avg",)
+    named_types: ClassVar[Mapping[str, OwnedType]] = _of_number("avg", 2 * _WORD)
 
     def emit_read(self, emitter: Emitter, type_: OwnedType, part: Callable[[Value], Value]) -> Value:
         total, count = _emit_total(emitter, part, 2)
@@ -227,7 +232,7 @@ class Stats(_Totalling):
     """`stats(n)`: count, average and total. The value is that tuple."""
 
     names: ClassVar[tuple[str, ...]] = ("stats",)
-    castable: ClassVar[bool] = False
+    named_types: ClassVar[Mapping[str, OwnedType]] = _of_number("stats", 2 * _WORD, castable=False)
 
     def reduce(self, type_: OwnedType, parts: Sequence[bytes]) -> Any:
         total, count = self._totals(type_, parts)

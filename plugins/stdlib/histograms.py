@@ -6,7 +6,7 @@ differ in how a bucket is chosen and labelled, and share everything else.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from struct import Struct, pack, unpack
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -115,6 +115,7 @@ class Hist(_Histogram):
     """`hist(n [, bits])`: each power of two is cut into 2^bits buckets. The type's params are (bits,)."""
 
     names: ClassVar[tuple[str, ...]] = ("hist",)
+    named_types: ClassVar[Mapping[str, OwnedType]] = {"hist_t": OwnedType("hist", "hist_t", 8, aggregation=True)}
     signature: ClassVar[Signature] = Signature(1, 2, kinds={0: ("int",)}, literals={1: "int"})
     params_conflict: ClassVar[str] = "Different bits in a single hist unsupported"
 
@@ -184,6 +185,7 @@ class LinearHist(_Histogram):
     """`lhist(n, min, max, step)`. The type's params are (min, max, step)."""
 
     names: ClassVar[tuple[str, ...]] = ("lhist",)
+    named_types: ClassVar[Mapping[str, OwnedType]] = {"lhist_t": OwnedType("lhist", "lhist_t", 8, aggregation=True)}
     signature: ClassVar[Signature] = Signature(4, 4, kinds={0: ("int",)})
     params_conflict: ClassVar[str] = "Different lhist bounds in a single map unsupported"
 

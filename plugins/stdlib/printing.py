@@ -74,6 +74,11 @@ class Print(Action):
         if call.map_name(0) is not None:
             if len(call.types) > 1 and isinstance(type_, OwnedType) and type_.owner == "stats":
                 call.warning("print()'s top and div arguments are ignored when used on stats() maps.")
+            if call.in_loop:
+                call.warning(
+                    "Due to it's asynchronous nature using 'print()' in a loop can lead to unexpected behavior. The "
+                    "map will likely be updated before the runtime can 'print' it."
+                )
             return
         if wrong := _key_error(type_):
             call.error(wrong, 0)

@@ -226,6 +226,7 @@ class Call:
         self.target = settings.pop("target", SimpleNamespace(features=frozenset({"tai"}), architecture="x86_64"))
         self.point = settings.pop("point", SimpleNamespace(name="interval:ms:50"))
         self.points = [self.point]
+        self.in_loop = False
         self.probe_type = settings.pop("probe_type", SimpleNamespace(names=("interval",), space="none"))
         self.errors: list[str] = []
         self.warnings: list[str] = []

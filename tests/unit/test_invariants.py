@@ -70,7 +70,7 @@ def artifacts(script: str) -> dict[str, Any]:
         "begin { if comptime (sizeof(int32) == 5) { print(1); } }",
         "begin { $x = if comptime (sizeof(int32) == 4) { 1 } else { 2 }; print($x); }",
         'begin { print(sizeof(int64)); $x = 1; print(sizeof($x)); print(sizeof("abc")); }',
-        "begin { print(typeinfo(int32).full_type); print(comptime (1 + 2)); }",
+        "config = { unstable_typeinfo = enable } begin { print(typeinfo(int32).full_type); print(comptime (1 + 2)); }",
         "begin { $r = (a=1, b=(2, 3)); print($r.b.0); print($r); }",
         "begin { $t = (1, 2); print($t[0]); print((int64)$t.1); }",
         "begin { let $never; let $later : int32; $later = 5; print($later); }",
@@ -78,9 +78,9 @@ def artifacts(script: str) -> dict[str, Any]:
         "begin { $i = 0; while ($i < 3) { $i++; if ($i == 2) { continue; } } }",
         "begin { unroll(2) { @ = count(); } @h[pid] = hist(pid); print(@h); clear(@h); }",
         "begin { @x++; $p = &@x; $q = 1; $s = &$q; _ = 5; print(*$p + *$s); }",
-        "begin { @[1] = 5; delete(@, 1); print(has_key(@, 1)); print(nsecs(boot)); print(kstack(perf, 2)); }",
+        "begin { @[1] = 5; delete(@, 1); print(nsecs(boot)); print(kstack(perf, 2)); }",
         "macro add($a, b) { $a + b } begin { $x = 1; print(add($x, 2)); }",
-        "begin { $x = 1 + 1" + " + pid" * 1500 + "; }",
+        "begin { $x = 1 + 1" + " + pid" * 900 + "; }",
     ],
 )
 def test_what_the_stages_make_keeps_the_rules(script: str) -> None:
@@ -109,7 +109,7 @@ def without(kind: type[ast.Node]) -> Any:
     ("kind", "rules"),
     [
         (ast.Map, ["the Map at 1:9-14 has no type"]),
-        (ast.If, ["the If at 1:27-57 has no type"]),
+        (ast.If, ["the If at 1:27-56 has no type"]),
         (ast.Block, ["the Block at 1:40-45 has no type", "the Block at 1:51-56 has no type"]),
         (ast.Binary, ["the Binary at 1:31-38 has no type"]),
         (ast.Call, ["the Call at 1:58-67 has no type"]),
@@ -117,8 +117,7 @@ def without(kind: type[ast.Node]) -> Any:
     ],
 )
 def test_every_expression_needs_a_type_that_is_no_bare_word(kind: type[ast.Node], rules: list[str]) -> None:
-    found = check(changed(types=without(kind)))
-    assert [rule.split(" at ")[0] for rule in found] == [rule.split(" at ")[0] for rule in rules]
+    assert check(changed(types=without(kind))) == rules
 
 
 def test_a_variable_needs_a_slot_with_a_settled_type() -> None:
@@ -127,9 +126,8 @@ def test_a_variable_needs_a_slot_with_a_settled_type() -> None:
         "the variable $x at 1:64-66 has no slot",
     ]
     flexible = Int(1, True, True)
-    assert check(changed(variables=lambda variables: dict.fromkeys(variables, flexible)))[0].endswith(
-        "holds a int8 without a sign"
-    )
+    found = check(changed(variables=lambda variables: dict.fromkeys(variables, flexible)))
+    assert found == [f"the sign of the integers in {name} is still open: int8" for name in ("$x", "$y")]
 
 
 def test_a_map_needs_settled_types() -> None:
@@ -137,7 +135,7 @@ def test_a_map_needs_settled_types() -> None:
     assert check(replace(typed, maps={})) == ["the map @m at 1:9-14 has no types"]
     open_type = Tuple((Int(1, True, True),))
     assert check(replace(typed, maps={"@m": MapTypes("@m", open_type, INT8)})) == [
-        "the map @m holds a (int8) without a sign"
+        "the sign of the integers in map @m is still open: (int8)"
     ]
 
 
@@ -219,7 +217,8 @@ def test_the_output_stage_can_take_every_value_apart(type_: Type, rule: str) -> 
     "type_",
     [
         Pointer(Struct("struct file", 232, (), True)),
-        Struct("struct s", 16, (Field("ld", VOID, 0), Field("text", String(17), 0), Field("none", Array(INT64, 0), 16))),
+        Struct("struct s", 16, (Field("ld", VOID, 0), Field("text", String(17), 0))),
+        Struct("struct s", 8, (Field("none", Array(INT64, 0), 8),)),
         Struct("struct s", 2, (Field("b", INT32, 1, bit_shift=1, bit_width=7),)),
         Struct("struct empty", 0),
     ],

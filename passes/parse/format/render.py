@@ -26,6 +26,7 @@ from .document import (
     columns,
     concat,
     even_lines,
+    first_text,
     text,
 )
 
@@ -159,7 +160,7 @@ class _Renderer:
     def _hugs(self, document: Bracketed, before: float, column: int, inside: float) -> bool:
         """Whether the last item is broken where it stands, behind the others."""
         last = document.items[-1]
-        if last.width == inf:
+        if last.width == inf and not first_text(last).startswith("//"):
             return column + before <= HUGGING_COLUMNS
         if len(document.items) > 1 or column > HUGGING_COLUMNS:
             return False

@@ -17,6 +17,8 @@ from .lines import Lines
 
 #: What is another statement, or none, if it is the first word of an expression.
 _STATEMENT_WORD = re.compile(r"\{|(?:if|import|let|return|break|continue|for|while|unroll)\b")
+#: Rather than begin a line with a value of so many columns, the keys in front of the `=` are broken.
+_SHORT = 20
 #: Blank lines in blocks are all kept.
 ALL = 1_000_000_000
 
@@ -70,7 +72,9 @@ class Statements:
             case ast.ExpressionStatement(_, expression):
                 return concat(self._whole(expression, is_statement=True), ";")
             case ast.Assignment(_, target, operator, value):
-                return concat(expressions.expression(target), self._assigned(f" {operator or ''}=", value), ";")
+                has_keys = isinstance(target, ast.Map) and bool(target.keys)
+                head, equals = expressions.expression(target), f" {operator or ''}="
+                return concat(head, self._assigned(equals, value, behind_keys=has_keys), ";")
             case ast.Discard(_, value):
                 return concat("_", self._assigned(" =", value), ";")
             case ast.Let(_, variable, type_, value):
@@ -103,8 +107,10 @@ class Statements:
             return concat("(", written, ")")
         return _continued(expression, written)
 
-    def _assigned(self, operator: str, value: ast.Expression) -> Document:
+    def _assigned(self, operator: str, value: ast.Expression, *, behind_keys: bool = False) -> Document:
         written = self.expressions.expression(value)
+        if behind_keys and written.width <= _SHORT:
+            return concat(f"{operator} ", written)
         if is_hugged(value) or written.width == inf:
             return concat(operator, group(nest(BLANK)), written)
         return concat(operator, group(nest(BLANK, written)))

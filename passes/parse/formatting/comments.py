@@ -17,6 +17,7 @@ _STRING_OR_COMMENT = re.compile(r'"(?:\\.|[^"\\\n])*"|//[^\n]*|/\*[^*]*(?:\*(?!/
 _REST_OF_LINE = re.compile(r"(?:[ \t\r]|/\*[^*\n]*(?:\*(?!/)[^*\n]*)*\*/)*(?:\n|\Z|//|/\*[^*\n]*(?:\*(?!/)[^*\n]*)*(?:\n|\Z))")
 #: What may stand between the end of an operand and the operator, comma, bracket or `;` behind it.
 _BEHIND = re.compile(r"(?:[ \t\r\n)]|//[^\n]*|/\*[^*]*(?:\*(?!/)[^*]*)*(?:\*/)?)*")
+_CLOSED = re.compile(r"(?:[ \t\r\n]*\))*")
 _BLANKS = " \t\r"
 
 
@@ -75,6 +76,12 @@ class Comments:
     def behind(self, offset: int) -> int:
         """Where the next token begins that is no `)`: what follows an operand that may stand in parentheses."""
         found = _BEHIND.match(self.text, offset)
+        assert found is not None
+        return found.end()
+
+    def closed(self, offset: int) -> int:
+        """Where the parentheses around an operand end that ends at the offset."""
+        found = _CLOSED.match(self.text, offset)
         assert found is not None
         return found.end()
 

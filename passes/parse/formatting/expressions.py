@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from ....core import ast
 from ..tree import PRECEDENCE
 from .comments import Comments
 from .layout import BLANK, Document, align, arguments, concat, group, nest, text
 from .literals import string_text
+from .places import first_offset, last_offset
 
 #: What never needs parentheses around it, because it ends at a name, a literal or a bracket of its own.
 _SIMPLE = (
@@ -37,6 +38,8 @@ _SIMPLE = (
     | ast.TypeInfo
     | ast.TypeOf
 )
+#: What an operator can stand before, as it is itself one with its operand.
+_PREFIXED = ast.Unary | ast.Increment | ast.Cast | ast.Comptime
 #: The operators of which a row needs no parentheses.
 _CHAINED = ("&&", "||")
 #: The words that are types by themselves in `sizeof(...)` and the like.
@@ -82,8 +85,7 @@ class ExpressionLayout(ABC):
                 return concat(*lead, *parts)
             case ast.Cast(_, type_, operand):
                 lead = self._lead(first_offset(operand))
-                bare = isinstance(operand, ast.Cast) or _is_negation(operand)
-                return concat(*lead, f"({self.type_text(type_)})", self._operand(operand, bare=bare))
+                return concat(*lead, "(", self.type(type_), ")", self._cast_operand(operand))
             case ast.Comptime(_, operand):
                 return concat(*self._lead(first_offset(operand)), "comptime ", self._operand(operand))
             case ast.FieldAccess() | ast.Index():
@@ -93,8 +95,7 @@ class ExpressionLayout(ABC):
 
     def condition(self, node: ast.Expression) -> Document:
         """What follows `if` and `while`."""
-        bare = isinstance(node, ast.Comptime) or (self._sparing and isinstance(node, ast.Unary | ast.Cast))
-        return self._operand(node, bare=bare)
+        return self._operand(node, bare=isinstance(node, ast.Comptime))
 
     def parenthesised(self, node: ast.Expression) -> Document:
         return concat("(", align(self.expression(node)), ")")
@@ -107,19 +108,20 @@ class ExpressionLayout(ABC):
     # Operators
 
     def _operand(self, node: ast.Expression, *, bare: bool = False) -> Document:
-        if bare or isinstance(node, _SIMPLE):
+        if bare or isinstance(node, _SIMPLE) or (self._sparing and isinstance(node, _PREFIXED)):
             return self.expression(node)
         return self.parenthesised(node)
 
     def _prefixed(self, operator: str, node: ast.Expression) -> Document:
-        """The operand of an operator; `-` and `&` do not stand before themselves, that would be another operator."""
-        match node:
-            case ast.Cast():
-                return self.expression(node)
-            case ast.Unary(_, inner) if self._sparing:
-                return concat(" " if inner == operator else "", self.expression(node))
-            case _:
-                return self._operand(node)
+        """The operand of an operator. Two of them without a blank may be another operator: `--`."""
+        blank = isinstance(node, ast.Unary | ast.Increment) and self._sparing
+        return concat(" " if blank else "", self._operand(node, bare=isinstance(node, ast.Cast)))
+
+    def _cast_operand(self, node: ast.Expression) -> Document:
+        """`(type)++$x` would not be a cast."""
+        if isinstance(node, ast.Increment) and not node.postfix:
+            return self.parenthesised(node)
+        return self._operand(node, bare=isinstance(node, ast.Cast) or _is_negative_literal(node))
 
     def _binary(self, node: ast.Binary) -> Document:
         """The left side of each operator is walked down without recursion: there may be a thousand."""
@@ -141,8 +143,6 @@ class ExpressionLayout(ABC):
         return group(align(*parts))
 
     def _side(self, node: ast.Expression, *, bare: bool) -> Document:
-        if self._sparing:
-            bare = bare or isinstance(node, ast.Unary | ast.Cast | ast.Increment | ast.Comptime)
         return self._operand(node, bare=bare or _is_negative_literal(node))
 
     def _binds_tighter(self, outer: ast.Binary, inner: ast.Expression, *, same: bool = False) -> bool:
@@ -153,8 +153,7 @@ class ExpressionLayout(ABC):
 
     def _ternary(self, node: ast.Ternary) -> Document:
         condition, then, otherwise = node.condition, node.then, node.otherwise
-        bare = isinstance(condition, ast.Binary | ast.Unary | ast.Cast | ast.Increment | ast.Comptime)
-        parts = [self._operand(condition, bare=bare)]
+        parts = [self._operand(condition, bare=isinstance(condition, ast.Binary | _PREFIXED))]
         parts += self._behind(condition, 1)
         if then is condition:
             return group(*parts, nest(BLANK, "?: ", self._branch(otherwise, last=True)))
@@ -163,8 +162,9 @@ class ExpressionLayout(ABC):
         return group(*parts, nest(BLANK, "? ", *middle, BLANK, ": ", last))
 
     def _branch(self, node: ast.Expression, *, last: bool) -> Document:
-        nested = isinstance(node, ast.Ternary) and not (last or self._sparing)
-        return self._operand(node, bare=not nested and not isinstance(node, ast.If | ast.Block))
+        """`a ? b : c ? d : e` is a list of cases; the other way round it would be a riddle."""
+        bare = last or self._sparing if isinstance(node, ast.Ternary) else isinstance(node, ast.Binary | _PREFIXED)
+        return self._operand(node, bare=bare)
 
     def _postfix(self, node: ast.Expression) -> Document:
         """`.name` and `[index]`, of which there may be many in a row."""
@@ -182,6 +182,20 @@ class ExpressionLayout(ABC):
                 case ast.Index(span, _, index):
                     parts.append(self.bracketed("[", (index,), "]", span.end))
         return concat(*parts)
+
+    # Comments
+
+    def _lead(self, before: int) -> list[Document]:
+        return [text(f"{comment.inline()} ") for comment in self.comments.take(before)]
+
+    def _inline(self, before: int) -> list[Document]:
+        return [text(f" {comment.inline()}") for comment in self.comments.take(before)]
+
+    def _behind(self, node: ast.Expression, length: int) -> list[Document]:
+        """The comments up to the operator or comma of this length behind a node, and those at the end of its line."""
+        token = self.comments.behind(last_offset(node))
+        found = self.comments.take(token) + self.comments.take_rest_of_line(token + length)
+        return [text(f" {comment.inline()}") for comment in found]
 
     # What operators stand between
 
@@ -269,3 +283,18 @@ class ExpressionLayout(ABC):
             case ast.TypeOf(span, operand):
                 inner = self._type_operand(operand)
                 return concat("typeof(", align(inner, *self._inline(span.end)), ")")
+
+
+def _is_negative_literal(node: ast.Expression) -> bool:
+    return isinstance(node, ast.Unary) and node.operator == "-" and isinstance(node.operand, ast.IntegerLiteral)
+
+
+def _looks_like_a_type(node: ast.Expression) -> bool:
+    """What would be a type in `sizeof(...)` is an expression in parentheses."""
+    if isinstance(node, ast.Identifier):
+        return _TYPE_WORD.fullmatch(node.name) is not None
+    while isinstance(node, ast.Index) and isinstance(node.index, ast.IntegerLiteral):
+        node = node.base
+        if isinstance(node, ast.Identifier):
+            return True
+    return False

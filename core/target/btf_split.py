@@ -1,0 +1,49 @@
+"""BTF of a kernel module: it is split from the kernel's, whose types and strings it goes on from.
+
+Type ids and string offsets begin where those of the kernel's BTF end (Documentation/bpf/btf.rst, section 4.1), so
+nothing in a module's blob can be read without the kernel's.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pybpftrace.core.target import btf_index
+from pybpftrace.core.target.btf import Btf
+from pybpftrace.core.target.btf_types import BtfType
+
+if TYPE_CHECKING:
+    import mmap
+    from collections.abc import Iterator
+
+    from pybpftrace.core.target.btf_index import Index
+
+
+class SplitBtf(Btf):
+    """A module's types over those of `base`. `find` and its like look through the module's own only.
+
+    The blob is walked when a name is asked for that may be in it: there can be two hundred modules, and most names are
+    in none of them. Raises BtfError.
+    """
+
+    def __init__(self, blob: bytes | mmap.mmap, base: Btf) -> None:
+        super().__init__(blob, btf_index.read_header(blob, is_split=True))
+        self.base = base
+        self.first_id = len(base) + 1
+        self.first_string = len(base.strings)
+
+    @cached_property
+    def index(self) -> Index:
+        return btf_index.build_index(self.blob, self.sections, self.first_id, self.base.strings)
+
+    def type(self, type_id: int) -> BtfType:
+        return self.base.type(type_id) if 0 < type_id < self.first_id else super().type(type_id)
+
+    def string(self, offset: int) -> str:
+        return self.base.string(offset) if offset < self.first_string else super().string(offset)
+
+    def _candidates(self, name: str) -> Iterator[int]:
+        needle = name.encode("utf-8", "surrogateescape") + b"\0"
+        own = self.blob.find(needle, self.sections.strings, self.sections.strings_end) >= 0
+        return super()._candidates(name) if own or self.base.has_string(name) else iter(())
