@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..target.btf_layout import Alignments
+from ..target.btf_split import SplitBtf
 from ..target.btf_types import (
     Array,
     BtfError,
@@ -48,6 +49,7 @@ class KernelDeclarations:
         self._readers = readers
         self._asked: set[tuple[str, str]] = set()
         self._declared: set[str] = set()
+        self._homes: dict[str, tuple[Btf, int]] = {}
         self._lines: list[str] = []
         self._alignments: dict[Btf, Alignments] = {}
         self._gaps = 0
@@ -99,15 +101,22 @@ class KernelDeclarations:
         constants = ", ".join(f"{name} = {value}{'' if found.signed else 'U'}" for name, value in found.values)
         self._lines.append(f"enum {found.name} : {_integer(found.size, found.signed)} {{ {constants} }};")
 
-    def _define(self, btf: Btf, type_id: int, depth: int) -> None:
-        """The definition of a struct or union with a name, unless it is there."""
+    def _define(self, btf: Btf, type_id: int, depth: int) -> bool:
+        """The definition of a struct or union with a name, unless it is there.
+
+        Tells whether the name means this one: some are private to a file of the kernel, and others are called the same.
+        """
         found = btf.type(type_id)
         assert isinstance(found, Composite)
         key = f"{_word(found)} {found.name}"
-        if key in self._declared:
-            return
-        self._declared.add(key)
-        self._lines.append(f"{key} {self._body(btf, found, depth)};")
+        if isinstance(btf, SplitBtf) and type_id < btf.first_id:
+            btf = btf.base
+        if self._homes.setdefault(key, (btf, type_id)) != (btf, type_id):
+            return False
+        if key not in self._declared:
+            self._declared.add(key)
+            self._lines.append(f"{key} {self._body(btf, found, depth)};")
+        return True
 
     def _body(self, btf: Btf, composite: Composite, depth: int) -> str:
         """Everything behind `struct NAME`."""
@@ -179,7 +188,8 @@ class KernelDeclarations:
             case Composite(name="") as found:
                 return f"{_word(found)} {self._body(btf, found, depth)} {name}"
             case Composite() as found:
-                self._define(btf, type_id, depth)
+                if not self._define(btf, type_id, depth):
+                    return f"{_word(found)} {self._body(btf, found, depth)} {name}"
                 return f"{_word(found)} {found.name} {name}"
             case Void():
                 return f"void {name}"

@@ -171,3 +171,8 @@ def test_a_field_may_be_named_once() -> None:
 )
 def test_what_parentheses_cannot_hold(script: str, report: str) -> None:
     assert error(script) == report
+
+
+@pytest.mark.parametrize("word", ["true", "false"])
+def test_a_truth_value_in_parentheses_is_no_type(word: str) -> None:
+    assert shape(expression(f"({word}) & 1")) == f"({word.title()} & 1)"
