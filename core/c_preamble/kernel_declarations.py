@@ -98,7 +98,7 @@ class KernelDeclarations:
         if key in self._declared:
             return
         self._declared.add(key)
-        constants = ", ".join(f"{name} = {value}{'' if found.signed else 'U'}" for name, value in found.values)
+        constants = ", ".join(f"{name} = {_literal(value)}" for name, value in found.values)
         self._lines.append(f"enum {found.name} : {_integer(found.size, found.signed)} {{ {constants} }};")
 
     def _define(self, btf: Btf, type_id: int, depth: int) -> bool:
@@ -202,6 +202,11 @@ def _integer(size: int, signed: bool) -> str:
     if size not in _INTEGERS:
         raise BtfError(f"an integer of {size} bytes")
     return f"{'signed' if signed else 'unsigned'} {_INTEGERS[size]}"
+
+
+def _literal(value: int) -> str:
+    """C has no literal for the least integer of its widest type."""
+    return f"{value}U" if value >= 0 else f"{value + 1} - 1"
 
 
 def _word(found: Composite) -> str:

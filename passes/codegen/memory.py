@@ -40,6 +40,7 @@ class MemoryEmitter(ControlEmitter):
     _wanted: tuple[Value, int] | None = None
 
     def __init__(self) -> None:
+        super().__init__()
         #: Addresses of variables that LLVM shall not keep in registers.
         self._reloaded: set[Any] = set()
 
@@ -167,7 +168,7 @@ class MemoryEmitter(ControlEmitter):
         handle = self.handle(place)
         in_context = isinstance(base.type, Pointer) and base.type.space == "context"
         if not in_context and handle not in self._reloaded:
-            return self.builder.load(handle, typ=INTEGERS[size], align=size)
+            return self.builder.load(handle, typ=INTEGERS[size], align=min(size, self.alignment(handle)))
         load = VolatileLoad(self.builder.block, handle, typ=INTEGERS[size])
         load.align = size
         self.builder._insert(load)

@@ -33,6 +33,10 @@ class ValueEmitter:
 
     unit: BpfFunction
 
+    def __init__(self) -> None:
+        #: What is known of the alignment of addresses that are not aligned to 8 bytes.
+        self._alignments: dict[Any, int] = {}
+
     @property
     def builder(self) -> ir.IRBuilder:
         return self.unit.builder
@@ -109,9 +113,19 @@ class ValueEmitter:
             return address
         step = I64(distance) if isinstance(distance, int) else self.number_of(distance)
         handle = self.handle(address)
-        if handle.type == PTR:
-            return Value(self.builder.gep(handle, [step], source_etype=I8), address.type)
-        return Value(self.builder.add(handle, step), address.type)
+        add = self.builder.add(handle, step) if handle.type != PTR else self.builder.gep(handle, [step], source_etype=I8)
+        known = self.alignment(handle)
+        align = min(known, distance & -distance) if isinstance(distance, int) else known
+        if align < 8:
+            self._alignments[add] = align
+        return Value(add, address.type)
+
+    def alignment(self, handle: Any) -> int:
+        """How an address of our own memory is aligned, at most to 8 bytes. The stack has to be read in aligned words.
+
+        A distance that only the run knows is taken for a number of elements, which lie at their own alignment.
+        """
+        return self._alignments.get(handle, 8)
 
     # Helpers
 

@@ -77,13 +77,13 @@ def _solve(checks: Sequence[ProbeCheck | FunctionCheck], maps: MapTable, diagnos
         settled = not maps.changed and not any(body.changed for body in bodies)
         if final or (settled and not any(body.unknown for body in bodies)):
             break
-        if settled and maps.default_scalars():
-            continue
         if settled and True in [decide(body) for body in bodies]:
             decisions += 1
             if decisions > MAX_DECISIONS:
                 found.error(f"Type resolution exceeded maximum iterations ({MAX_DECISIONS})")
                 break
+            continue
+        if settled and maps.default_scalars():
             continue
         final = settled
     if final and not found.failed:

@@ -24,25 +24,23 @@ def body(statements: str) -> str:
 def outline(program: ast.Program) -> list[tuple[Any, ...]]:
     """What the tree says, places aside: of each node, parents first, its class, its plain members and how many nodes
     each of its other members has. A word in a config block is the same with quotes and without."""
-    return [_described(node) for node in ast.walk(program)]
+    values = {entry.value for config in program.configs for entry in config.entries}
+    return [_described(node) for node in ast.walk(program) if node not in values]
 
 
 def _described(node: ast.Node) -> tuple[Any, ...]:
     if isinstance(node, ast.ConfigEntry):
-        match node.value:
-            case ast.StringLiteral(_, data):
-                return ("entry", node.key, data.decode("latin-1"))
-            case ast.Identifier(_, name):
-                return ("entry", node.key, name)
+        value = node.value.name if isinstance(node.value, ast.Identifier) else node.value.value
+        return ("entry", node.key, value.decode("latin-1") if isinstance(value, bytes) else value)
     members: list[Any] = [type(node).__name__]
     for field in fields(node):
         if field.name in ("span", "source"):
             continue
-        value = getattr(node, field.name)
-        if isinstance(value, ast.Node):
-            members.append(1)
-        elif isinstance(value, tuple) and value and isinstance(value[0], ast.Node):
-            members.append(len(value))
-        else:
-            members.append(value)
+        match getattr(node, field.name):
+            case ast.Node():
+                members.append(1)
+            case (ast.Node(), *_) as nodes:
+                members.append(len(nodes))
+            case plain:
+                members.append(plain)
     return tuple(members)

@@ -6,6 +6,7 @@ The programs parse; nothing says that they mean anything. Every comment has a wo
 from __future__ import annotations
 
 from collections.abc import Callable
+from random import Random
 
 from hypothesis import strategies as st
 
@@ -82,16 +83,16 @@ Tokens = list[str]
 
 
 class _Writer:
-    """Draws a program as tokens. `budget` is how many nodes there may be: when it is used up, all is short."""
+    """Writes a program as tokens. `budget` is how many nodes there may be: when it is used up, all is short."""
 
-    def __init__(self, draw: Callable[[st.SearchStrategy[int]], int], budget: int, comments: bool) -> None:
-        self._draw = draw
+    def __init__(self, random: Random, budget: int, comments: bool) -> None:
+        self._random = random
         self._budget = budget
         self._comments = comments
         self._count = 0
 
     def number(self, below: int) -> int:
-        return self._draw(st.integers(0, below - 1))
+        return self._random.randrange(below)
 
     def one_of(self, options: tuple[str, ...]) -> str:
         return options[self.number(len(options))]
@@ -257,14 +258,20 @@ class _Writer:
         for _ in range(self.number(4) if self._budget > 0 else 0):
             tokens += self.statement()
         if has_value or not self.number(3):
-            tokens += self.started(self.expression())
+            tokens += self.value()
         elif tokens[-1] == ";" and not self.number(3):
             del tokens[-1]
         return [*tokens, "}"]
 
-    def started(self, tokens: Tokens) -> Tokens:
-        """An expression where a statement could be."""
-        return ["(", *tokens, ")"] if tokens[0] in ("{", "if") and self.number(4) else tokens
+    def value(self) -> Tokens:
+        """What a block ends with."""
+        match self.number(6):
+            case 0:
+                return self.block(has_value=True)
+            case 1:
+                return self.if_(is_value=True)
+            case _:
+                return _as_statement(self.expression())
 
     def if_(self, *, is_value: bool = False) -> Tokens:
         tokens = ["if", *self.condition(), *self.block(has_value=is_value)]
@@ -299,8 +306,7 @@ class _Writer:
             case 12:
                 return self.block()
             case _:
-                tokens = self.expression()
-                return [*(["(", *tokens, ")"] if tokens[0] in ("{", "if") else tokens), ";"]
+                return [*_as_statement(self.expression()), ";"]
 
     def bound(self) -> Tokens:
         return ["(", *self.expression(), ")"] if self.number(2) else [self.one_of(("1", "0x10", "$x", "pid", "$1"))]
@@ -347,7 +353,20 @@ class _Writer:
         return text + self.joined(self.block())
 
 
-@st.composite
-def programs(draw: Callable[[st.SearchStrategy[int]], int], *, comments: bool = True, size: int = 60) -> str:
-    """The text of a program, one character for each byte, with at most about `size` expressions and statements."""
-    return _Writer(draw, draw(st.integers(1, size)), comments).program()
+def _as_statement(tokens: Tokens) -> Tokens:
+    """An expression where a statement could be: a block or an `if` would end at its bracket."""
+    return ["(", *tokens, ")"] if tokens[0] in ("{", "if") else tokens
+
+
+def random_program(random: Random, size: int, *, comments: bool = True) -> str:
+    """The text of a program, one character for each byte, with about `size` expressions and statements at most."""
+    return _Writer(random, size, comments).program()
+
+
+def programs(*, comments: bool = True, size: int = 60) -> st.SearchStrategy[str]:
+    """Such programs. They are made of a seed, because to draw each token takes a hundred times as long."""
+    return st.builds(
+        lambda seed, size: random_program(Random(seed), size, comments=comments),
+        st.integers(0, 2**64),
+        st.integers(1, size),
+    )

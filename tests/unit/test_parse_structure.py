@@ -248,3 +248,11 @@ def test_errors_in_different_items_are_reported_together() -> None:
         "4:11-12 expected ';'",
         "6:8-9 unexpected '{', expected ':'",
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["typedef int word_t;", "typedef struct { int a; struct { char b; } c; } t, *p;", "typedef int (*f)(int, char *);"],
+)
+def test_a_typedef_is_a_c_definition(text: str) -> None:
+    assert [definition.text for definition in parse(f"{text}\nBEGIN {{ }}").preamble] == [text]
