@@ -92,8 +92,8 @@ class ClangTypes:
         cursor = self._macros.get(name)
         if cursor is None or _is_function_like(cursor):
             return None
+        tokens = [token for token in list(cursor.get_tokens())[1:] if token.kind.name != "COMMENT"]
         in_script = cursor.location.file is not None and cursor.location.file.name == MAIN_FILE
-        tokens = list(cursor.get_tokens())[1:]
         if in_script:
             text = self._unit.text.text
             return "".join(text[token.extent.start.offset : token.extent.end.offset] for token in tokens)

@@ -54,7 +54,7 @@ class TranslationUnit:
 
         self.text = text
         self._kernel_declarations = kernel_declarations
-        files = [(MAIN_FILE, text.text.encode("latin-1")), (KERNEL_FILE, kernel_declarations.encode("latin-1"))]
+        files = [(MAIN_FILE, _readable(text.text)), (KERNEL_FILE, kernel_declarations.encode("latin-1"))]
         # Ahead of all other files, since those may need what it declares.
         before = ["-include", KERNEL_FILE] if kernel_declarations else []
         options = cindex.TranslationUnit.PARSE_DETAILED_PROCESSING_RECORD
@@ -117,3 +117,13 @@ class TranslationUnit:
                 return self.text.span(text.rfind("\n", 0, location.offset) + 1, line_end)
             path = location.file.name
         return None
+
+
+def _readable(text: str) -> bytes:
+    """The bytes of the script, which libclang's binding must be able to decode; offsets stay what they are."""
+    encoded = text.encode("latin-1")
+    try:
+        encoded.decode()
+    except UnicodeDecodeError:
+        return text.encode("ascii", "replace")
+    return encoded

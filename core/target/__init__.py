@@ -95,7 +95,7 @@ class Target(ABC):
         """The kernel's types, None on a kernel without BTF. Raises BtfError when they are malformed."""
 
     def module_btf(self) -> Iterable[tuple[str, Btf]]:
-        """(module, its types) of the kernel's modules; ids below a reader's own are the kernel's. Raises BtfError."""
+        """(module, its types, a SplitBtf over those of `btf`) of the kernel's modules. Raises BtfError."""
         return ()
 
     @property

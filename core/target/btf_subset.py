@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
+from pybpftrace.core.frozen import dataclass
 from pybpftrace.core.target.btf_index import MAGIC
 from pybpftrace.core.target.btf_types import (
     Array,
@@ -40,22 +41,39 @@ BEHIND_POINTER = -1
 """The level of a type that is only pointed to: a struct is then declared (Fwd), a function pointer becomes `void *`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A blob, and what a module's needs to go on from it: the new id of each old one, and the strings so far."""
+
+    blob: bytes
+    new_ids: dict[int, int]
+    strings: StringTable
+
+
 def subset(btf: Btf, ids: Iterable[int], pointer_levels: int = 1) -> bytes:
     """A raw little-endian BTF blob with the types `ids` and what they reach by value or by `pointer_levels` pointers.
 
     Structs and unions behind more pointers become Fwd, nameless ones void. Raises BtfError when `btf` is malformed.
     """
-    levels = reach(btf, ids, pointer_levels)
+    return write(btf, reach(btf, ids, pointer_levels)).blob
+
+
+def write(btf: Btf, levels: dict[int, int], base: Written | None = None) -> Written:
+    """The blob of the types in `levels`, which `reach` has found; a module's is split from that of its kernel, `base`.
+
+    Raises BtfError when `btf` is malformed.
+    """
     kept = sorted(type_id for type_id, level in levels.items() if is_kept(btf.type(type_id), level))
-    new_ids = {old: new for new, old in enumerate(kept, 1)}
-    strings = StringTable()
+    new_ids = {} if base is None else dict(base.new_ids)
+    new_ids.update((old, new) for new, old in enumerate(kept, len(new_ids) + 1))
+    strings = StringTable(base.strings if base else None)
     types = b"".join(
         encode(forward_of(btf.type(old)) if levels[old] == BEHIND_POINTER else btf.type(old), new_ids, strings)
         for old in kept
     )
     text = strings.content()
     header = struct.pack("<HBBIIIII", MAGIC, 1, 0, 24, 0, len(types), len(types), len(text))
-    return header + types + text
+    return Written(header + types + text, new_ids, strings)
 
 
 def reach(btf: Btf, ids: Iterable[int], pointer_levels: int) -> dict[int, int]:
@@ -103,12 +121,12 @@ def forward_of(found: BtfType) -> BtfType:
 
 
 class StringTable:
-    """Strings in the order of their first use, each once; offset 0 is the empty string."""
+    """Strings in the order of their first use, each once; offset 0 is the empty string. One may go on from another."""
 
-    def __init__(self) -> None:
-        self._offsets = {"": 0}
-        self._parts = [b"\0"]
-        self._size = 1
+    def __init__(self, base: StringTable | None = None) -> None:
+        self._offsets = {"": 0} if base is None else dict(base._offsets)
+        self._parts = [b"\0"] if base is None else []
+        self._size = 1 if base is None else base._size
 
     def offset(self, text: str) -> int:
         known = self._offsets.get(text)

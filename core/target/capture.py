@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pybpftrace.core.target import Target, UserFunction
 from pybpftrace.core.target.btf import Btf
 from pybpftrace.core.target.btf_split import SplitBtf
-from pybpftrace.core.target.btf_subset import subset
+from pybpftrace.core.target.btf_subset import BEHIND_POINTER, reach, write
 from pybpftrace.core.target.btf_types import (
     BtfType,
     Datasec,
@@ -43,7 +43,7 @@ named_kinds: dict[str, type] = {
 }
 """The kinds that are captured by name; all others are reached from one of these. 'struct' -> Struct and so on."""
 
-BASE = "kernel"  # comes before a type that a module has from the kernel
+POINTER_LEVELS = 1  # of what a captured type points to, so much is captured with it
 CONSTANT = "constant"  # the kind word of an enum that is asked for by one of its constants: it may have no name
 
 
@@ -86,7 +86,7 @@ class RecordingBtf(Recording):
 
 
 class RecordingModuleBtf(Recording, SplitBtf):
-    """The types of a module, which it shares. A captured module's blob is whole and has no base."""
+    """The types of a module, which it shares, over those of a kernel that keeps a record too."""
 
     def __init__(self, btf: SplitBtf, base: Btf) -> None:
         SplitBtf.__init__(self, btf.blob, base)
@@ -102,7 +102,7 @@ class RecordingTarget(Target):
         super().__init__(target.name)
         self._target = target
         self._formats: dict[tuple[str, str], str] = {}
-        self._modules: dict[str, RecordingBtf | RecordingModuleBtf] | None = None
+        self._modules: dict[str, RecordingModuleBtf] | None = None
         self._found: dict[str, dict[str, Any]] = {"binaries": {}, "cgroups": {}, "kernel_symbols": {}, "searches": {}}
 
     @property
@@ -144,8 +144,9 @@ class RecordingTarget(Target):
     def module_btf(self) -> Iterator[tuple[str, Btf]]:
         if self._modules is None:
             self._modules = {
-                name: RecordingModuleBtf(btf, self.btf) if isinstance(btf, SplitBtf) and self.btf else RecordingBtf(btf)
+                name: RecordingModuleBtf(btf, self.btf)
                 for name, btf in self._target.module_btf()
+                if isinstance(btf, SplitBtf) and self.btf is not None
             }
         return iter(self._modules.items())
 
@@ -209,20 +210,27 @@ class RecordingTarget(Target):
             write_once(os.path.join(place, FORMAT_FILE), text.encode("utf-8", "surrogateescape"))
         os.makedirs(directory, exist_ok=True)
         if self.btf is not None:
-            ids = {type_id for key in data["types"] for type_id in self._ids_of(self.btf, key)}
-            write_changed(os.path.join(directory, BTF_FILE), subset(self.btf, ids))
-        for module, keys in data.get("module_types", {}).items():
-            self._save_module(directory, module, keys)
+            self._save_types(self.btf, directory, data)
         text = json.dumps(data, indent=1, sort_keys=True, ensure_ascii=True) + "\n"
         write_changed(os.path.join(directory, TARGET_FILE), text.encode())
 
-    def _save_module(self, directory: str, module: str, keys: list[str]) -> None:
-        btf = dict(self.module_btf()).get(module)
-        if btf is None:
-            raise ValueError(f"{self.name} has no types of the module {module}, which is in the directory already")
-        os.makedirs(os.path.join(directory, MODULES), exist_ok=True)
-        ids = {type_id for key in keys for type_id in self._ids_of(btf, key)}
-        write_changed(os.path.join(directory, MODULES, module), subset(btf, ids))
+    def _save_types(self, btf: Btf, directory: str, data: dict[str, Any]) -> None:
+        """The kernel's blob, with what the modules need of it, and those of the modules, split from that one."""
+        modules = dict(self.module_btf())
+        own: dict[str, dict[int, int]] = {}
+        levels = reach(btf, self._ids_of(btf, data["types"]), POINTER_LEVELS)
+        for name, keys in data.get("module_types", {}).items():
+            if name not in modules:
+                raise ValueError(f"{self.name} has no types of the module {name}, which is in the directory already")
+            reached = reach(modules[name], self._ids_of(modules[name], keys), POINTER_LEVELS)
+            own[name] = {type_id: level for type_id, level in reached.items() if type_id >= modules[name].first_id}
+            for type_id in reached.keys() - own[name].keys():
+                levels[type_id] = max(levels.get(type_id, BEHIND_POINTER), reached[type_id])
+        kernel = write(btf, levels)
+        write_changed(os.path.join(directory, BTF_FILE), kernel.blob)
+        for name, module_levels in own.items():
+            os.makedirs(os.path.join(directory, MODULES), exist_ok=True)
+            write_changed(os.path.join(directory, MODULES, name), write(modules[name], module_levels, kernel).blob)
 
     def _merged(self, directory: str) -> dict[str, Any]:
         """The content of target.json: what is there, and what was asked for besides."""
@@ -258,10 +266,11 @@ class RecordingTarget(Target):
             there[key] = merge(there[key], here[key])
         return there
 
-    def _ids_of(self, btf: Btf, key: str) -> list[int]:
+    def _ids_of(self, btf: Btf, keys: Iterable[str]) -> set[int]:
+        return {self._id_of(btf, key) for key in keys}
+
+    def _id_of(self, btf: Btf, key: str) -> int:
         word, _, name = key.partition(" ")
-        if word == BASE and isinstance(btf, SplitBtf):
-            return self._ids_of(btf.base, name)
         if word == CONSTANT:
             found = Btf.find_constant(btf, name)
             ids = [] if found is None else [found[0]]
@@ -271,20 +280,19 @@ class RecordingTarget(Target):
             ids = list(Btf.find_all(btf, name, {named_kinds[word]}))[start : start + 1]
         if not ids:
             raise ValueError(f"{self.name} has no {key}, which is in the directory already")
-        return ids
+        return ids[0]
 
 
 def type_keys(btf: RecordingBtf | RecordingModuleBtf) -> set[str]:
     """The asked types as 'struct file', the second of that name as 'struct file#2', a constant's enum as such."""
     words = {kind: word for word, kind in named_kinds.items()}
     keys = {f"{CONSTANT} {name}" for name in btf.asked_constants}
-    for type_id in list(btf.asked):
-        home, prefix = (btf, "") if type_id >= btf.first_id or not isinstance(btf, SplitBtf) else (btf.base, f"{BASE} ")
-        found = Btf.type(home, type_id)
+    for type_id in [type_id for type_id in btf.asked if type_id >= btf.first_id]:
+        found = Btf.type(btf, type_id)
         word = words.get(type(found))
         if word is not None and found.name:
-            position = list(Btf.find_all(home, found.name, {type(found)})).index(type_id)
-            keys.add(f"{prefix}{word} {found.name}" + (f"#{position + 1}" if position else ""))
+            position = list(Btf.find_all(btf, found.name, {type(found)})).index(type_id)
+            keys.add(f"{word} {found.name}" + (f"#{position + 1}" if position else ""))
     return keys
 
 

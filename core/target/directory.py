@@ -2,7 +2,7 @@
 
     target.json                      everything small, see `read_target`
     btf                              a cut-down raw BTF blob; missing on a kernel without BTF
-    modules/NAME                     the same of a kernel module, whole by itself: what it uses of the kernel is in it
+    modules/NAME                     the same of a kernel module, split from `btf`
     events/CATEGORY/EVENT/format     as in tracefs
 
 It only reads; capture.py writes. What was not captured is not there, exactly as on a machine without it.
@@ -111,14 +111,14 @@ class DirectoryTarget(Target):
         return None if blob is None else Btf.parse(blob)
 
     def module_btf(self) -> Iterator[tuple[str, Btf]]:
-        from pybpftrace.core.target.btf import Btf
+        from pybpftrace.core.target.btf_split import SplitBtf
 
         for module in sorted(self._data["module_types"]):
             path = os.path.join(self.path, MODULES, module)
             self.remember(Dependency("file", path, file_fact(path)))
             blob = read_content(path)
-            if blob is not None:
-                yield module, Btf.parse(blob)
+            if blob is not None and self.btf is not None:
+                yield module, SplitBtf(blob, self.btf)
 
     @property
     def features(self) -> frozenset[str]:

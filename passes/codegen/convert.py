@@ -35,31 +35,24 @@ def typed(value: Value, type_: Type) -> Value:
     return Value(value.handle, type_, value.length)
 
 
-def store(lowering: BodyLowering, type_: Type, place: Value, value: Value, align: int = 8) -> None:
+def store(lowering: BodyLowering, type_: Type, place: Value, value: Value) -> None:
     """Writes a value in the form of the type that was inferred for the place: tuples and records member by member."""
     emitter = lowering.emitter
     given = value.type
     if given == type_ or not isinstance(type_, Tuple | Record) or not isinstance(given, Tuple | Record):
-        emitter.store_as(type_, place, value, align)
+        emitter.store_as(type_, place, value)
         return
     home = Value(emitter.handle(value), given)
     offsets, size = tuple_layout(type_.elements)
     if size != sum(size_of(element) for element in type_.elements):
-        emitter.zero(place, size, align)
+        emitter.zero(place, size)
     sources = list(zip(given.elements, tuple_layout(given.elements)[0], strict=True))
     if isinstance(type_, Record) and isinstance(given, Record):
         by_name = dict(zip((name for name, _ in given.fields), sources, strict=True))
         sources = [by_name[name] for name, _ in type_.fields]
     for element, at, (source, source_at) in zip(type_.elements, offsets, sources, strict=True):
         member = emitter.load(home, source, source_at)
-        store(lowering, element, emitter.offset(place, at), member, alignment_at(at, align))
-
-
-def alignment_at(offset: int, align: int = 8) -> int:
-    """What is known of the alignment at `offset` of memory that is aligned to `align` bytes."""
-    while offset % align:
-        align //= 2
-    return align
+        store(lowering, element, emitter.offset(place, at), member)
 
 
 def cast_value(lowering: BodyLowering, value: Value, type_: Type) -> Value:
@@ -86,7 +79,9 @@ def cast_value(lowering: BodyLowering, value: Value, type_: Type) -> Value:
             home = emitter.memory(type_)
             emitter.store_as(type_, home, value)
             return Value(home.handle, type_)
-        case (String() | Array()), (Pointer() | Array()):
+        case (String() | Array()), Pointer():
+            return typed(emitter.detached(value), type_)
+        case (String() | Array()), Array():
             return Value(emitter.handle(value), type_)
     return typed(value, type_)
 

@@ -13,7 +13,7 @@ from ...core.artifacts import EVENTS_MAP, EventSpec
 from ...core.emitter import Value
 from ...core.function import Action
 from ...core.records import RecordLayout, is_long_string, record_layout
-from ...core.types import INT64, UINT32, UINT64, String, Type, align_of, size_of
+from ...core.types import INT64, UINT32, UINT64, String, Type, size_of
 from .emitter import ProgramEmitter
 from .values import Constant
 
@@ -69,7 +69,7 @@ class EventEmitter(ProgramEmitter):
             self.zero(place, type_.size)
         with self.wanted((place, size_of(type_))):
             value = field()
-        self.store_as(type_, place, value, align=8 if isinstance(type_, String) else align_of(type_))
+        self.store_as(type_, place, value)
 
     def _count_lost(self) -> None:
         assert self.call is not None

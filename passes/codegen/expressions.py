@@ -28,7 +28,7 @@ from ...core.types import (
 )
 from .call_site import EmittedCall
 from .conditions import chain
-from .convert import alignment_at, cast_value, is_scalar, store, typed
+from .convert import cast_value, is_scalar, store, typed
 from .places import lower_place, read_field
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _call(
 def _unary(lowering: BodyLowering, node: ast.Unary) -> Value:
     emitter = lowering.emitter
     if node.operator == "&":
-        return typed(_address(lowering, node.operand), lowering.types[node])
+        return typed(emitter.detached(_address(lowering, node.operand)), lowering.types[node])
     operand = lowering.expression(node.operand)
     zero = emitter.constant(0)
     match node.operator:
@@ -380,5 +380,5 @@ def _fill(lowering: BodyLowering, type_: Tuple | Record, place: Value, values: l
     if size != sum(size_of(element) for element in type_.elements):
         emitter.zero(place, size)
     for element, at, value in zip(type_.elements, offsets, values, strict=True):
-        store(lowering, element, emitter.offset(place, at), value(), alignment_at(at))
+        store(lowering, element, emitter.offset(place, at), value())
 

@@ -13,7 +13,7 @@ from ...core import ast
 from ...core.artifacts import Variant
 from ...core.emitter import Value
 from ...core.types import Tuple, Type, tuple_layout
-from .convert import alignment_at, store
+from .convert import store
 
 if TYPE_CHECKING:
     from .lower import BodyLowering
@@ -95,7 +95,7 @@ def _lower_entries(lowering: BodyLowering, node: ast.For, entries: ast.Map) -> N
         key_at, value_at = tuple_layout(entry.type.elements)[0]
         store(lowering, key_type, emitter.offset(entry, key_at), emitter.load(key, key_type))
         found = lowering.maps.entry_value(entries, key, value)
-        store(lowering, value_type, emitter.offset(entry, value_at), found, alignment_at(value_at))
+        store(lowering, value_type, emitter.offset(entry, value_at), found)
         lowering.statement(node.body)
 
     emitter.for_each(entries.name, body)

@@ -24,8 +24,7 @@ from ...core.types import (
     size_of,
     tuple_layout,
 )
-
-from .convert import alignment_at, is_scalar, store
+from .convert import is_scalar, store
 
 if TYPE_CHECKING:
     from .call_site import EmittedCall
@@ -54,24 +53,24 @@ class MapAccess:
         emitter = self._emitter
         place = emitter.memory(type_)
         if len(keys) == 1:
-            self._store_key(type_, place, keys[0], 8)
+            self._store_key(type_, place, keys[0])
             return place
         assert isinstance(type_, Tuple)
         offsets, size = tuple_layout(type_.elements)
         if size != sum(size_of(element) for element in type_.elements):
             emitter.zero(place, size)
         for element, at, node in zip(type_.elements, offsets, keys, strict=True):
-            self._store_key(element, emitter.offset(place, at), node, alignment_at(at))
+            self._store_key(element, emitter.offset(place, at), node)
         return place
 
-    def _store_key(self, type_: Type, place: Value, node: ast.Expression, align: int) -> None:
+    def _store_key(self, type_: Type, place: Value, node: ast.Expression) -> None:
         emitter = self._emitter
         if isinstance(type_, String) and isinstance(node, ast.Call | ast.Identifier):
             # Strings read into their place leave what follows their NUL alone.
-            emitter.zero(place, type_.size, align)
+            emitter.zero(place, type_.size)
         with emitter.wanted((place, size_of(type_))):
             value = self._lowering.expression(node)
-        store(self._lowering, type_, place, value, align)
+        store(self._lowering, type_, place, value)
 
     def read(self, node: ast.Map) -> Value:
         """The map's value; zero or empty when the key is not there."""

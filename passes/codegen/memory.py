@@ -13,14 +13,14 @@ from typing import Any
 from ...core import ast
 from ...core.config import Config
 from ...core.emitter import Value
-from ...core.types import Bool, Enum, Int, Pointer, String, Type, round_up, size_of
+from ...core.types import INT64, Bool, Enum, Int, Pointer, String, Type, round_up, size_of
 from .control import ControlEmitter
 from .llvm import I8, I64, INTEGERS, PTR, VolatileLoad
 from .values import OWN_MEMORY, Constant
 from .variables import Variable
 
 #: Up to this many bytes are copied and cleared word by word; beyond, one helper call is shorter and not slower.
-INLINE_COPY = 128
+INLINE_COPY = 64
 #: The verifier allows 512 bytes of stack; the compiler's own spills need the rest.
 STACK_BUDGET = 320
 #: Where loops make functions share the stack, only this much goes there.
@@ -177,46 +177,58 @@ class MemoryEmitter(ControlEmitter):
     def store(self, address: Value, value: Value, offset: int = 0) -> None:
         self.store_as(value.type, self.offset(address, offset), value)
 
-    def store_as(self, type_: Type, address: Value, value: Value, align: int = 8) -> None:
-        """Writes a value in the form of a type that it promotes to. `align`: what is known of the address."""
+    def store_as(self, type_: Type, address: Value, value: Value) -> None:
+        """Writes a value in the form of a type that it promotes to."""
         place, size = self.handle(address), size_of(type_)
         if _is_scalar(type_):
             number = self.number_of(value)
             narrow = number if size == 8 else self.builder.trunc(number, INTEGERS[size])
-            self.builder.store(narrow, place, align=min(size, align))
+            self.builder.store(narrow, place, align=min(size, self.alignment(place)))
         elif isinstance(value.handle, Constant):
-            self._store_bytes(address, value.handle.text[:size].ljust(size, b"\0"), align)
+            self._store_bytes(address, value.handle.text[:size].ljust(size, b"\0"))
         elif value.handle is place:
             return
         elif isinstance(type_, String) and value.length is not None:
-            self.zero(address, size, align)
+            self.zero(address, size)
             self.helper("probe_read_kernel", address, self.bounded(value.length, size), value)
         else:
             given = min(size, size_of(value.type))
-            self.copy(address, value, given, align)
+            self.copy(address, value, given)
             if given < size:
-                self.zero(self.offset(address, given), size - given, _common_alignment(align, given))
+                self.zero(self.offset(address, given), size - given)
 
-    def _store_bytes(self, address: Value, data: bytes, align: int) -> None:
-        for at, width in words(len(data), align):
+    def _store_bytes(self, address: Value, data: bytes) -> None:
+        for at, width in words(len(data), self.alignment(self.handle(address))):
             number = int.from_bytes(data[at : at + width], "little")
             place = self.handle(self.offset(address, at))
             self.builder.store(INTEGERS[width](number), place, align=width)
 
-    def zero(self, address: Value, size: int, align: int = 8) -> None:
+    def zero(self, address: Value, size: int) -> None:
         if size <= INLINE_COPY:
-            self._store_bytes(address, bytes(size), align)
+            self._store_bytes(address, bytes(size))
         else:
             self.helper("probe_read_kernel", address, self.constant(size), self.zeros(size))
 
-    def copy(self, destination: Value, source: Value, size: int, align: int = 8) -> None:
-        """Copies between two places of the program's own memory; the source is aligned to 8 bytes."""
+    def copy(self, destination: Value, source: Value, size: int) -> None:
+        """Copies between two places of the program's own memory."""
         if size > INLINE_COPY:
             self.helper("probe_read_kernel", destination, self.constant(size), source)
             return
+        align = min(self.alignment(self.handle(destination)), self.alignment(self.handle(source)))
         for at, width in words(size, align):
             word = self.builder.load(self.handle(self.offset(source, at)), typ=INTEGERS[width], align=width)
             self.builder.store(word, self.handle(self.offset(destination, at)), align=width)
+
+    def detached(self, address: Value) -> Value:
+        """An address of our own memory as a number that the verifier does not follow: a script may do any arithmetic
+        with it, and what it points to is read by a helper.
+
+        The verifier tracks an address through loads and stores of it, but not through an atomic addition.
+        """
+        place = self.reserve(8)
+        self.store(place, self.constant(0))
+        self.atomic_add(place, address)
+        return self.load(place, INT64)
 
     def atomic_add(self, address: Value, value: Value, offset: int = 0) -> None:
         place = self.handle(self.offset(address, offset))
@@ -242,9 +254,3 @@ def words(size: int, align: int) -> Iterator[tuple[int, int]]:
 
 def _is_scalar(type_: Type) -> bool:
     return isinstance(type_, Int | Enum | Bool | Pointer)
-
-
-def _common_alignment(align: int, offset: int) -> int:
-    while offset % align:
-        align //= 2
-    return align

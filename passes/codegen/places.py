@@ -213,7 +213,8 @@ def _element(lowering: BodyLowering, node: ast.Index, holder: Place, element: Ty
 
     def copy() -> None:
         distance = emitter.binary("*", index, emitter.constant(size_of(element)))
-        place = emitter.offset(emitter.offset(holder.base, holder.offset), distance)
+        start = emitter.offset(holder.base, holder.offset)
+        place = emitter.offset(start, distance, size_of(element))
         store(lowering, element, result, emitter.load(place, element))
 
     def refuse() -> None:

@@ -52,8 +52,8 @@ def _compare_word(emitter: MemoryEmitter, a: Any, b: Any, at: Any, width: int, r
     """Compares `width` bytes of two strings; goes on here when they are equal and hold no NUL, else to `result`."""
     builder = emitter.builder
     one, other = (
-        builder.zext(builder.load(builder.gep(s, [at], source_etype=I8), typ=INTEGERS[width], align=width), I64)
-        for s in (a, b)
+        builder.zext(builder.load(builder.gep(s, [at], source_etype=I8), typ=INTEGERS[width], align=align), I64)
+        for s, align in ((s, min(width, emitter.alignment(s))) for s in (a, b))
     )
     lowest, highest = (I64(int.from_bytes(bytes([byte] * width), "little")) for byte in (0x01, 0x80))
     # The lowest bit set is the high bit of the first NUL (Warren, Hacker's Delight, "Find First 0-Byte").

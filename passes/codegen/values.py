@@ -108,23 +108,24 @@ class ValueEmitter:
         """
         return self.binary("&", number, self.constant((1 << limit.bit_length()) - 1))
 
-    def offset(self, address: Value, distance: int | Value) -> Value:
+    def offset(self, address: Value, distance: int | Value, stride: int = 8) -> Value:
+        """`distance` is in bytes; one that only the run knows is a multiple of `stride`."""
         if isinstance(distance, int) and distance == 0:
             return address
         step = I64(distance) if isinstance(distance, int) else self.number_of(distance)
         handle = self.handle(address)
-        add = self.builder.add(handle, step) if handle.type != PTR else self.builder.gep(handle, [step], source_etype=I8)
-        known = self.alignment(handle)
-        align = min(known, distance & -distance) if isinstance(distance, int) else known
+        if handle.type == PTR:
+            there = self.builder.gep(handle, [step], source_etype=I8)
+        else:
+            there = self.builder.add(handle, step)
+        step_of = distance if isinstance(distance, int) else stride
+        align = min(self.alignment(handle), step_of & -step_of)
         if align < 8:
-            self._alignments[add] = align
-        return Value(add, address.type)
+            self._alignments[there] = align
+        return Value(there, address.type)
 
     def alignment(self, handle: Any) -> int:
-        """How an address of our own memory is aligned, at most to 8 bytes. The stack has to be read in aligned words.
-
-        A distance that only the run knows is taken for a number of elements, which lie at their own alignment.
-        """
+        """How an address of our own memory is aligned, at most to 8 bytes. The stack takes only aligned words."""
         return self._alignments.get(handle, 8)
 
     # Helpers

@@ -11,6 +11,7 @@ from ...core.types import (
     INT8,
     UINT64,
     Array,
+    Enum,
     Field,
     Int,
     Pointer,
@@ -23,7 +24,7 @@ from ...core.types import (
     base_name,
     size_of,
 )
-from .promotion import INVALID
+from .promotion import INVALID, as_number
 
 if TYPE_CHECKING:
     from .body import Body
@@ -50,7 +51,7 @@ def field_type(body: Body, node: ast.FieldAccess) -> Type | None:
                 return dict(fields)[node.name]
             hints = did_you_mean(node.name, dict(fields))
             return body.error(f"Record does not contain a field named '{node.name}'", node, hints)
-        case Struct():
+        case Struct() if not node.name.isdecimal():
             return _member_type(body, node, base, holder)
     if node.name.isdecimal():
         return body.error(f"Can not access index '{node.name}' on expression of type '{base}'", node)
@@ -105,6 +106,8 @@ def dereference(body: Body, node: ast.Unary, operand: ast.Expression) -> Type | 
             return None
         case Pointer(pointee=Void()):
             return body.error(f"Can not dereference type '{type_}'", node)
+        case Pointer(pointee=Struct(size=0, by_name=True) as struct) if body.c_types.members(struct) is None:
+            return body.error(f"Unknown struct/union: '{struct}'", node)
         case Pointer(pointee=pointee):
             _warn_without_space(body, node, type_)
             return pointee
@@ -131,7 +134,8 @@ def index_type(body: Body, node: ast.Index) -> Type | None:
             node,
         )
     at = body.integer(node.index)
-    if not isinstance(index, Int) or (index.signed and not index.flexible and not isinstance(base, Pointer)):
+    number = as_number(index) if isinstance(index, Int | Enum) else None
+    if number is None or (number.signed and not number.flexible and not isinstance(base, Pointer)):
         return body.error(
             f"The array index operator [] only accepts non-negative integer indices. Got: {index}", node.index
         )

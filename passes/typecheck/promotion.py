@@ -49,7 +49,9 @@ def promote(left: Type, right: Type) -> Type | None:
     match left, right:
         case Int(), Int():
             return promote_integers(left, right)
-        case (Enum(), Int()) | (Int(), Enum()) | (Enum(), Enum()) if left != right:
+        case Enum(name=name), Enum(name=other) if name == other:
+            return left if left.size >= right.size else right
+        case (Enum(), Int()) | (Int(), Enum()) | (Enum(), Enum()):
             a, b = as_number(left), as_number(right)
             return promote_integers(a, b) if a is not None and b is not None else None
         case String(a), String(b):
@@ -178,7 +180,7 @@ def conversion(source: Type, destination: Type, literal: int | None = None) -> s
     match source, destination:
         case _ if source == destination:
             return SILENT
-        case Int(), Int() if literal is not None:
+        case (Int() | Enum()), Int() if literal is not None:
             return SILENT if destination.fits(literal) else IMPOSSIBLE
         case (Int() | Enum() | Bool() | OwnedType()), Int() if (number := as_number(source)) is not None:
             same_sign = number.signed == destination.signed or number.flexible

@@ -11,6 +11,7 @@ from ...core.types import (
     INT64,
     Array,
     Bool,
+    Enum,
     Int,
     Nothing,
     OwnedType,
@@ -27,7 +28,7 @@ from .map_keys import check_key
 from .map_table import LOCKED
 from .members import warn_of_spaces
 from .operators import binary_type
-from .promotion import IMPOSSIBLE, INVALID, conversion, is_condition, out_of_context, promote
+from .promotion import IMPOSSIBLE, INVALID, as_number, conversion, is_condition, out_of_context, promote
 from .type_names import declared_type
 
 if TYPE_CHECKING:
@@ -105,10 +106,10 @@ def _check_return(body: Body, value: ast.Expression | None) -> None:
     type_ = body.expression(value) if value is not None else None
     if value is None or type_ is None or type_ is INVALID:
         return
-    if not isinstance(type_, Int | Bool):
+    if not isinstance(type_, Int | Enum | Bool):
         body.error(f"Probe return values can only be integers. Found {base_name(type_)}", value)
         return
-    warn_if_lossy(body, value, type_, INT64)
+    warn_if_lossy(body, value, type_, INT64, body.integer(value))
 
 
 def _check_function_result(body: Body, value: ast.Expression | None, result: Type) -> None:
@@ -307,7 +308,9 @@ def _range_type(body: Body, start: ast.Expression, end: ast.Expression) -> Type 
         type_ = body.expression(bound)
         if type_ is None:
             continue
-        if type_ is not INVALID and not isinstance(type_, Int):
+        if isinstance(type_, Enum):
+            type_ = as_number(type_) or type_
+        elif type_ is not INVALID and not isinstance(type_, Int):
             type_ = body.error(f"Loop range requires an integer for the {which} value", bound)
         found.append(type_)
     if INVALID in found:

@@ -14,7 +14,7 @@ from ...core.function import Aggregation, CallSite, EmitSite, Signature, integer
 from ...core.integers import convert, truncated_quotient
 from ...core.json_text import json_integer
 from ...core.output import Rendering
-from ...core.types import INT64, UINT64, Int, OwnedType, Type, base_name
+from ...core.types import INT64, UINT64, Enum, Int, OwnedType, Type, base_name
 
 if TYPE_CHECKING:
     from ...core.emitter import Emitter, Value
@@ -99,7 +99,8 @@ class _OfNumber(Count):
 
     def type_of(self, call: CallSite) -> Type:
         name = self.names[0]
-        integer = integer_of(call.types[0])
+        given = call.types[0]
+        integer = UINT64 if isinstance(given, Enum) else integer_of(given)
         if integer is None:
             call.error(f"{name}() only supports integer arguments ({base_name(call.types[0])} provided)", 0)
         return self.named_types[f"{name}_t" if integer is None or integer.signed else f"u{name}_t"]

@@ -89,7 +89,8 @@ class _Writer:
         self._random = random
         self._budget = budget
         self._comments = comments
-        self._count = 0
+        self._notes = 0
+        self._copies = 0  # of `a` in `a ?: b`: the tree has it twice
 
     def number(self, below: int) -> int:
         return self._random.randrange(below)
@@ -117,8 +118,8 @@ class _Writer:
         gap = self.one_of(_BLANKS)
         if self._comments:
             while not self.number(12):
-                self._count += 1
-                gap += self.one_of(_COMMENTS).format(f"note{self._count}") + self.one_of(_BLANKS)
+                self._notes += 1
+                gap += self.one_of(_COMMENTS).format(f"note{self._notes}") + self.one_of(_BLANKS)
         return gap
 
     def joined(self, tokens: Tokens) -> str:
@@ -137,9 +138,10 @@ class _Writer:
         match self.number(8):
             case 0:
                 return [*self.binary(), "?", *self.expression(), ":", *self.expression()]
-            case 1:
+            case 1 if self._copies < 4:
+                self._copies += 1
                 return [*self.binary(), "?", ":", *self.expression()]
-            case 2 | 3 | 4:
+            case 1 | 2 | 3 | 4:
                 return self.binary()
             case _:
                 return self.unary()
@@ -259,7 +261,7 @@ class _Writer:
             tokens += self.statement()
         if has_value or not self.number(3):
             tokens += self.value()
-        elif tokens[-1] == ";" and not self.number(3):
+        elif tokens[-1] == ";" and tokens[-3:-2] != ["import"] and not self.number(3):
             del tokens[-1]
         return [*tokens, "}"]
 

@@ -174,7 +174,8 @@ class ExpressionLayout(ABC):
             node = node.base
         # `@m[1]` is a map with a key.
         whole = isinstance(node, ast.Map) and not node.keys and isinstance(suffixes[-1], ast.Index)
-        parts = [self.parenthesised(node) if whole else self._operand(node)]
+        bare = isinstance(node, _SIMPLE) and not whole
+        parts = [self.expression(node) if bare else self.parenthesised(node)]
         for suffix in reversed(suffixes):
             match suffix:
                 case ast.FieldAccess(_, _, name):
@@ -237,8 +238,9 @@ class ExpressionLayout(ABC):
             item = self.expression(node)
             behind = self._behind(node, 1) if at < len(nodes) - 1 else self._inline(end - 1)
             items.append(concat(item, *behind) if behind else item)
-        if not items:
-            items = [text(comment.inline()) for comment in self.comments.take(end)]
+        inside = self.comments.take(end) if not nodes else ()
+        if inside:
+            items = [text(" ".join(comment.inline() for comment in inside))]
         return arguments(opening, items, closing)
 
     def _record(self, end: int, fields: Sequence[ast.RecordField]) -> Document:

@@ -15,6 +15,8 @@ from ....core.frozen import dataclass
 #: Columns of a line, and of one level of indentation.
 WIDTH = 90
 INDENT = 2
+#: Nothing is aligned with what is to the right of this column: there is no room for it.
+_LAST_ALIGNED = WIDTH * 2 // 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,8 @@ class _Renderer:
                 case Nest(inner):
                     stack.append((indent + INDENT, flat, inner))
                 case Align(inner):
-                    stack.append((self._column, flat, inner))
+                    aligned = self._column <= _LAST_ALIGNED
+                    stack.append((self._column if aligned else indent + INDENT, flat, inner))
                 case Arguments(opening, items, closing):
                     if flat or self._fits(document):
                         self._push(indent, True, opening, (items,), closing)

@@ -55,7 +55,8 @@ class StatementLayout(ExpressionLayout):
 
     def body(self, block: ast.Block, *, is_value: bool) -> Document:
         """The body of a macro, which has a value, or of a probe or a function."""
-        return self._block(block, block.span.start, flat=False, is_value=is_value, ends_freely=not is_value)
+        body = self._block(block, block.span.start, flat=False, is_value=is_value, ends_freely=not is_value)
+        return concat("{", HARD, "}") if body.width == len("{}") else body
 
     # Blocks
 
@@ -116,7 +117,7 @@ class StatementLayout(ExpressionLayout):
         for statement in block.statements:
             begin, end = statement_offsets(statement)
             at = self.add_comments(lines, at, begin)
-            blank = self.comments.blank_lines(at, begin)
+            blank = self.comments.blank_lines(at, statement.span.start)
             document = self.statement(statement)
             if isinstance(statement, ast.If | ast.Block):
                 # As the last one it would be the block's value.
@@ -126,9 +127,8 @@ class StatementLayout(ExpressionLayout):
         value = block.value
         if value is None:
             return at
-        begin = first_offset(value)
-        at = self.add_comments(lines, at, begin)
-        blank = self.comments.blank_lines(at, begin)
+        at = self.add_comments(lines, at, first_offset(value))
+        blank = self.comments.blank_lines(at, leftmost(value).span.start)
         end = self.comments.closed(last_offset(value))
         document = self._value(value, is_value)
         behind = self.comments.take(end) + self.comments.take_rest_of_line(end)
