@@ -82,14 +82,14 @@ def member(c_types: CTypes, struct: Struct, name: str) -> Field | None:
 
 
 def complete(c_types: CTypes, type_: Type) -> Type:
-    """The type with the members of all structs that lie inside it, as the output stage needs them.
+    """The type with the members of all structs that lie inside it, as the output stage needs them: as they are stored.
 
     What a pointer points to stays a name.
     """
     match type_:
         case Struct(name, size, own, by_name, alignment):
             fields = c_types.members(type_) or () if by_name else own
-            inside = (Field(f.name, complete(c_types, f.type), f.offset, f.data_loc, f.bit_shift, f.bit_width, f.tag)
+            inside = (Field(f.name, complete(c_types, f.stored), f.offset, f.data_loc, f.bit_shift, f.bit_width, f.tag)
                       for f in fields)  # fmt: skip
             return Struct(name, size, tuple(inside), False, alignment)
         case Array(element, count):

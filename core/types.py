@@ -107,7 +107,8 @@ class Field:
 
     A `data_loc` member holds the offset of its data within the record. A bit field has a `bit_width`; `offset` is then
     that of the byte that holds its lowest bit, and `bit_shift` (0 to 7) tells which bit of it that is (little endian).
-    `tag` is a BTF type tag of a pointer member that forbids following it ('percpu', ...).
+    `tag` is a BTF type tag of a pointer member that forbids following it ('percpu', ...). `size` is that of a string in
+    memory where its type has room for one byte more, a NUL that C need not store; 0 otherwise.
     """
 
     name: str
@@ -117,6 +118,12 @@ class Field:
     bit_shift: int = 0
     bit_width: int = 0
     tag: str = ""
+    size: int = 0
+
+    @property
+    def stored(self) -> Type:
+        """The type of the bytes in memory."""
+        return String(self.size) if self.size else self.type
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,13 +314,16 @@ def to_data(type_: Type) -> list[object]:
 
 def _field_to_data(field: Field) -> list[object]:
     bits = field.bit_shift, field.bit_width
-    return [field.name, to_data(field.type), field.offset, field.data_loc, *bits, field.tag]
+    size = [field.size] if field.size else []
+    return [field.name, to_data(field.type), field.offset, field.data_loc, *bits, field.tag, *size]
 
 
 def _field_from_data(data: object) -> Field:
     match data:
-        case [str(name), list(type_), int(offset), bool(data_loc), int(bit_shift), int(bit_width), str(tag)]:
-            return Field(name, from_data(type_), offset, data_loc, bit_shift, bit_width, tag)
+        case [str(name), list(type_), int(offset), bool(data_loc), int(bit_shift), int(bit_width), str(tag), *size]:
+            match size:
+                case [] | [int()]:
+                    return Field(name, from_data(type_), offset, data_loc, bit_shift, bit_width, tag, *size)
     raise ValueError(f"not a member: {data!r}")
 
 

@@ -2,7 +2,7 @@
 
 What the kernel has declared in the same unit is left to `kernel`, whose answer is better: BTF knows tags and spaces
 that C does not. Layout is taken from the C compiler as it is, packed or not. A member `char[N]` is a string of N + 1
-bytes: C may fill all N.
+bytes, since C may fill all N.
 """
 
 from __future__ import annotations
@@ -175,7 +175,9 @@ class ClangTypes:
                     yield from self._fields(inner, at)
                 continue
             shift = at % 8 if bits else 0
-            yield types.Field(member.spelling, self._type(member.type), at // 8, bit_shift=shift, bit_width=bits)
+            type_ = self._type(member.type)
+            size = type_.size - 1 if isinstance(type_, types.String) else 0
+            yield types.Field(member.spelling, type_, at // 8, bit_shift=shift, bit_width=bits, size=size)
 
 
 def _is_unnamed(spelling: str) -> bool:

@@ -44,7 +44,8 @@ class ScriptTypes:
             self._diagnostics.warning(CONFLICT)
             return None
         return tuple(
-            Field(f.name, self._ours(f.type), f.offset, f.data_loc, f.bit_shift, f.bit_width, f.tag) for f in fields
+            Field(f.name, self._ours(f.type), f.offset, f.data_loc, f.bit_shift, f.bit_width, f.tag, f.size)
+            for f in fields
         )
 
     def constant(self, name: str) -> tuple[int, Enum] | None:

@@ -124,9 +124,9 @@ class StringTable:
     """Strings in the order of their first use, each once; offset 0 is the empty string. One may go on from another."""
 
     def __init__(self, base: StringTable | None = None) -> None:
-        self._offsets = {"": 0} if base is None else dict(base._offsets)
+        self._offsets: dict[str, int] = {"": 0} if base is None else dict(base._offsets)
         self._parts = [b"\0"] if base is None else []
-        self._size = 1 if base is None else base._size
+        self._size: int = 1 if base is None else base._size
 
     def offset(self, text: str) -> int:
         known = self._offsets.get(text)

@@ -29,7 +29,7 @@ from ...core.types import (
     size_of,
     tuple_layout,
 )
-from .convert import is_scalar, store, typed
+from .convert import cast_value, is_scalar, store, typed
 
 if TYPE_CHECKING:
     from .lower import BodyLowering
@@ -93,9 +93,10 @@ def read_field(lowering: BodyLowering, node: ast.FieldAccess) -> Value:
         return typed(Value(emitter.number_of(emitter.offset(place.base, distance)), INT64), found.type)
     if found is not None and found.bit_width:
         return _read_bits(lowering, place, found)
-    if found is not None:
-        place = place.at(found.offset, found.type)
-    return typed(place.read(lowering), lowering.types[node])
+    if found is None:
+        return typed(place.read(lowering), lowering.types[node])
+    value = place.at(found.offset, found.stored).read(lowering)
+    return typed(cast_value(lowering, value, found.type) if found.size else value, lowering.types[node])
 
 
 def _field_place(lowering: BodyLowering, node: ast.FieldAccess) -> Place:
@@ -107,7 +108,7 @@ def _field_place(lowering: BodyLowering, node: ast.FieldAccess) -> Place:
         home = lowering.emitter.memory(value.type)
         lowering.emitter.store(home, value)
         return Place(home, 0, value.type, OWN)
-    return place.at(found.offset, found.type)
+    return place.at(found.offset, found.stored)
 
 
 def _member(lowering: BodyLowering, node: ast.FieldAccess) -> tuple[Place, Field | None]:

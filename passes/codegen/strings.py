@@ -8,12 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...core.emitter import Value
-from ...core.types import BOOL, size_of
+from ...core.types import BOOL, INT64, size_of
 from .llvm import I8, I64, INTEGERS
 from .memory import words
 
 if TYPE_CHECKING:
     from .memory import MemoryEmitter
+
+
+#: Up to this many bytes are compared without a loop, which lets LLVM work out what it knows of a literal.
+UNROLLED = 32
 
 
 def equal_strings(emitter: MemoryEmitter, left: Value, right: Value) -> Value:
@@ -27,7 +31,7 @@ def equal_strings(emitter: MemoryEmitter, left: Value, right: Value) -> Value:
     done = emitter.unit.block("compared")
     with builder.goto_block(done):
         result = builder.phi(I64)
-    whole = size // 8 * 8
+    whole = size // 8 * 8 if size > UNROLLED else 0
     if whole:
         before, loop = builder.block, emitter.unit.block("compare")
         builder.branch(loop)
@@ -35,7 +39,8 @@ def equal_strings(emitter: MemoryEmitter, left: Value, right: Value) -> Value:
         at = builder.phi(I64)
         at.add_incoming(I64(0), before)
         _compare_word(emitter, a, b, at, 8, result)
-        following = builder.add(at, I64(8))
+        # Hidden from LLVM, which would fold the loop's end and the string's into one test that Linux 6.1 cannot follow.
+        following = emitter.number_of(emitter.opaque(Value(builder.add(at, I64(8)), INT64)))
         at.add_incoming(following, builder.block)
         rest = emitter.unit.block("rest")
         builder.cbranch(builder.icmp_unsigned("<", following, I64(whole)), loop, rest)

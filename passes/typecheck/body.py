@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from ...core import ast
 from ...core.compilation import Compilation
 from ...core.diagnostics import Diagnostics
-from ...core.types import Type, settle
+from ...core.types import INT64, UINT64, Int, Pointer, Type, promote_integers, settle
 from .map_table import MapTable
 from .matched import Layout
 from .promotion import IMPOSSIBLE, INVALID, LOSSY, conversion
+from .unknowns import Unknowns
 
 Literal = ast.IntegerLiteral | ast.StringLiteral | ast.BooleanLiteral
 
@@ -25,8 +26,13 @@ class Body:
 
     `constants` are expressions that types have turned into literals (`sizeof`), `decided` the conditions of
     `if comptime`, `records` the members of a `typeinfo`. `declared` are the slots whose `let` fixes their type, `open`
-    those whose `let` leaves the size to what is assigned, `locked` those whose type a decision was based on. `loops`
-    counts the loops around the statement that is being walked.
+    those whose `let` leaves the size to what is assigned, `locked` those whose type a decision was based on. `given` is
+    what an expression was when it was last assigned, `loops` counts the loops around the statement that is walked.
+
+    The body of a script's own `function` has the type of its `result`.
+
+    While `gathers` holds, operators on nothing but literals give a type that has no sign yet, because something with a
+    sign may still turn up; `waits` tells that there was one.
     """
 
     def __init__(
@@ -42,7 +48,8 @@ class Body:
         self.maps = maps
         self.c_types = compilation.c_types
         self.types: dict[ast.Node, Type] = {}
-        self.variables: dict[str, Type] = {}
+        self.variables = Unknowns()
+        self.given: dict[ast.Expression, Type] = {}
         self.declared: dict[str, Type] = {}
         self.open: dict[str, Type] = {}
         self.locked: set[str] = set()
@@ -50,8 +57,11 @@ class Body:
         self.records: dict[ast.Node, tuple[int | bytes, ...]] = {}
         self.decided: dict[ast.Node, bool] = {}
         self.undecided: list[ast.Expression] = []
+        self.function: ast.Function | None = None
         self.result: Type | None = None
         self.loops = 0
+        self.gathers = True
+        self.waits = False
         self.changed = False
         self.unknown = False
         self.final = False
@@ -69,7 +79,7 @@ class Body:
     def begin(self, diagnostics: Diagnostics, *, final: bool) -> None:
         """Starts a new walk."""
         self.diagnostics, self.final = diagnostics, final
-        self.changed = self.unknown = False
+        self.changed = self.unknown = self.waits = False
         self.undecided = []
 
     def expression(self, node: ast.Expression) -> Type | None:
@@ -98,6 +108,19 @@ class Body:
         """The value of an expression that is an integer literal."""
         literal = self.literal(node)
         return literal.value if isinstance(literal, ast.IntegerLiteral) else None
+
+    def wide(self, number: Int | None, other: Int | None = None) -> Int:
+        """The 64-bit integer that an operator on integers gives; None stands for what is not known yet."""
+        operands = [operand for operand in (number, other) if operand is not None]
+        if self.gathers and all(operand.flexible for operand in operands):
+            self.waits = True
+            return Int(8, True, flexible=True)
+        whole = operands[0] if len(operands) == 1 else promote_integers(*operands) if operands else INT64
+        return INT64 if whole.signed else UINT64
+
+    def is_outdated(self, value: ast.Expression, known: Type) -> bool:
+        """True when something has the type of an address that this very expression gave before what lies there grew."""
+        return isinstance(known, Pointer) and self.given.get(value) == known and self.types.get(value) != known
 
     def grow(self, slot: str, type_: Type) -> None:
         """Notes a variable's new type."""

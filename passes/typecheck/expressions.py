@@ -117,9 +117,7 @@ def _identifier(body: Body, node: ast.Identifier, name: str) -> Type | None:
         return _call(body, node, name, ())
     found = body.c_types.constant(name)
     if found is None:
-        functions = body.compilation.functions
-        bare = [n for n in functions.names() if (f := functions.get(n)) is not None and f.bare]
-        return body.error(f"Unknown identifier: '{name}'", node, did_you_mean(name, bare))
+        return body.error(f"Unknown identifier: '{name}'", node, did_you_mean(name, _known_names(body, bare=True)))
     value, enum = found
     body.constants[node] = ast.IntegerLiteral(node.span, value, str(value))
     return Enum(enum.name, 8, enum.signed, enum.constants)
@@ -131,8 +129,7 @@ def _call(
     functions = body.compilation.functions
     function = functions.get(name)
     if function is None or not (function.callable or isinstance(node, ast.Identifier)):
-        callable_ = [n for n in functions.names() if (f := functions.get(n)) is not None and f.callable]
-        return body.error(f"Unknown function: '{name}'", node, did_you_mean(name, callable_))
+        return body.error(f"Unknown function: '{name}'", node, did_you_mean(name, _known_names(body, bare=False)))
     types: list[Type] = []
     missing = False
     for index, argument in enumerate(arguments):
@@ -150,6 +147,13 @@ def _call(
         return INVALID
     type_ = function.type_of(site)
     return INVALID if site.failed and isinstance(type_, Void) else type_
+
+
+def _known_names(body: Body, *, bare: bool) -> list[str]:
+    """What an unknown word or function may have been meant to be. Of names that are numbered there are too many."""
+    functions = body.compilation.functions
+    fitting = [n for n in functions.names() if (f := functions.get(n)) is not None and (f.bare if bare else f.callable)]
+    return [name for name in fitting if not name[-1].isdigit()]
 
 
 def _argument(body: Body, function: Function, index: int, argument: ast.Expression) -> Type | None:

@@ -75,7 +75,7 @@ def _solve(checks: Sequence[ProbeCheck | FunctionCheck], maps: MapTable, diagnos
             check.walk(found, final=final)
         bodies = [check.body for check in checks]
         settled = not maps.changed and not any(body.changed for body in bodies)
-        if final or (settled and not any(body.unknown for body in bodies)):
+        if final or (settled and not any(body.unknown or body.waits for body in bodies)):
             break
         if settled and True in [decide(body) for body in bodies]:
             decisions += 1
@@ -84,6 +84,10 @@ def _solve(checks: Sequence[ProbeCheck | FunctionCheck], maps: MapTable, diagnos
                 break
             continue
         if settled and maps.default_scalars():
+            continue
+        if settled and any(body.waits for body in bodies):
+            for body in bodies:
+                body.gathers = False
             continue
         final = settled
     if final and not found.failed:

@@ -10,9 +10,12 @@ from collections.abc import Mapping
 from ...core.artifacts import MapTypes
 from ...core.diagnostics import Diagnostics
 from ...core.source import Span
-from ...core.types import INT8, OwnedType, Type, settle
-from .promotion import promote
+from ...core.types import OwnedType, Type, settle
+from .promotion import literal_type
+from .unknowns import Unknowns
 
+#: The type of what a map holds before anything is assigned to it.
+ZERO = literal_type(0)
 LOCKED = "this type has been locked because it was used in another part of the type graph"
 
 
@@ -28,8 +31,8 @@ class MapTable:
     """The types of all maps, shared by all bodies."""
 
     def __init__(self) -> None:
-        self.keys: dict[str, Type] = {}
-        self.values: dict[str, Type] = {}
+        self.keys = Unknowns()
+        self.values = Unknowns()
         self.keyed: dict[str, bool] = {}
         self.scalars_read: set[str] = set()
         self.locked: set[str] = set()
@@ -47,7 +50,7 @@ class MapTable:
     def add_key(self, name: str, type_: Type, span: Span, diagnostics: Diagnostics) -> bool:
         """False, with an error, when the key does not go with the other uses."""
         known = self.keys.get(name)
-        merged = type_ if known is None else promote(known, type_)
+        merged = self.keys.join(name, type_)
         if merged is None:
             diagnostics.error(key_mismatch(name, type_, known or type_), span)
             return False
@@ -57,7 +60,7 @@ class MapTable:
         """False, with an error, when the value does not go with the other uses; `conflict` is the text for two uses of
         one aggregation with different settings."""
         known = self.values.get(name)
-        merged = type_ if known is None else promote(known, type_)
+        merged = self.values.join(name, type_)
         if merged is None:
             assert known is not None
             same_owner = isinstance(known, OwnedType) and isinstance(type_, OwnedType) and known.owner == type_.owner
@@ -68,6 +71,11 @@ class MapTable:
             diagnostics.error(conflict if same_owner and conflict else mismatch, span)
             return False
         return merged == known or self._set(self.values, name, merged, span, diagnostics)
+
+    def replace_value(self, name: str, type_: Type) -> None:
+        """Notes a type in the place of the one known so far."""
+        self.values[name] = type_
+        self.changed = True
 
     def _set(self, table: dict[str, Type], name: str, type_: Type, span: Span, diagnostics: Diagnostics) -> bool:
         if name in table and name in self.locked and settle(table[name]) != settle(type_):
@@ -80,7 +88,8 @@ class MapTable:
     def default_scalars(self) -> bool:
         """Gives scalar maps that are only read a type; True when there was one."""
         unset = [name for name in sorted(self.scalars_read) if name not in self.values and not self.keyed.get(name)]
-        self.values.update(dict.fromkeys(unset, INT8))
+        for name in unset:
+            self.values[name] = self.values.join(name, ZERO) or ZERO
         return bool(unset)
 
     def types(self, declarations: Mapping[str, tuple[str, int]]) -> dict[str, MapTypes]:

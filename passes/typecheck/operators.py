@@ -9,7 +9,6 @@ from ...core.diagnostics import Note
 from ...core.types import (
     BOOL,
     INT64,
-    UINT64,
     Bool,
     Enum,
     Int,
@@ -47,8 +46,7 @@ def unary_type(body: Body, node: ast.Unary) -> Type | None:
         if is_condition(operand):
             return BOOL
     elif isinstance(operand, Int | Enum):
-        number = as_number(operand)
-        return INT64 if number is not None and number.signed else UINT64
+        return body.wide(as_number(operand))
     return body.error(f"The {node.operator} operator can not be used on expressions of type '{operand}'", node)
 
 
@@ -105,7 +103,7 @@ def binary_type(
             result = None
         if result is not None:
             _warn_signed_division(body, node, operator, left, right)
-            return result
+            return body.wide(as_number(left), as_number(right)) if result == INT64 and operator != "-" else result
     return body.error(f"The {operator} operator can not be used on expressions of types {left}, {right}", node)
 
 
@@ -180,14 +178,15 @@ def increment_type(body: Body, node: ast.Increment) -> Type | None:
             return known if known is INVALID else body.error(
                 f"The {node.operator} operator can not be used on expressions of type '{known}'", node
             )
-    result = UINT64 if known is not None and not known.signed and node.operator == "++" else INT64
+    result = INT64 if node.operator == "--" else body.wide(known)
     if isinstance(target, ast.Map):
         body.types[target] = result
         body.maps.add_value(target.name, result, target.span, body.diagnostics)
-        return result
+        return body.maps.values.get(target.name, result)
     slot = body.bindings[target]
     if slot in body.declared:
         return known
-    body.types[target] = result
-    body.grow(slot, result)
-    return result
+    result_type = body.variables.join(slot, result) or result
+    body.types[target] = result_type
+    body.grow(slot, result_type)
+    return result_type

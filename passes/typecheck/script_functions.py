@@ -40,7 +40,7 @@ class FunctionCheck:
                 body.declared[slot] = type_
                 body.grow(slot, type_)
         result = named_type(body, node.result)
-        body.result = result if result is not INVALID else None
+        body.function, body.result = node, result if result is not INVALID else None
         check_statement(body, node.body)
         returns = any(isinstance(part, ast.Return) and part.value is not None for part in ast.walk(node.body))
         if result is not None and result is not INVALID and not isinstance(result, Void) and not returns:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from ...core import ast
 from ...core.function import Aggregation
 from ...core.types import (
-    INT8,
     INT64,
     Array,
     Bool,
@@ -25,7 +24,7 @@ from ...core.types import (
 )
 from .body import mismatch, warn_if_lossy
 from .map_keys import check_key
-from .map_table import LOCKED
+from .map_table import LOCKED, ZERO
 from .members import warn_of_spaces
 from .operators import binary_type
 from .promotion import IMPOSSIBLE, INVALID, as_number, conversion, is_condition, out_of_context, promote
@@ -100,8 +99,8 @@ def _check_discarded(body: Body, expression: ast.Expression) -> None:
 
 
 def _check_return(body: Body, value: ast.Expression | None) -> None:
-    if body.result is not None:
-        _check_function_result(body, value, body.result)
+    if body.function is not None:
+        _check_function_result(body, value, body.function, body.result)
         return
     type_ = body.expression(value) if value is not None else None
     if value is None or type_ is None or type_ is INVALID:
@@ -112,14 +111,17 @@ def _check_return(body: Body, value: ast.Expression | None) -> None:
     warn_if_lossy(body, value, type_, INT64, body.integer(value))
 
 
-def _check_function_result(body: Body, value: ast.Expression | None, result: Type) -> None:
-    if value is None:
+def _check_function_result(
+    body: Body, value: ast.Expression | None, function: ast.Function, result: Type | None
+) -> None:
+    type_ = body.expression(value) if value is not None else None
+    if value is None or type_ is None or type_ is INVALID or result is None:
         return  # control-flow has said what is missing
-    type_ = body.expression(value)
-    if type_ is None or type_ is INVALID:
-        return
-    if conversion(type_, result, body.integer(value)) is IMPOSSIBLE:
-        body.error(f"Function is of type {result}, cannot return {type_}", value)
+    literal = body.integer(value)
+    if promote(type_, result) is None or conversion(type_, result, literal) is IMPOSSIBLE:
+        body.error(f"Function {function.name} is of type {result}, cannot return {settle(type_)}", value)
+    else:
+        warn_if_lossy(body, value, type_, result, literal)
 
 
 def _check_let(body: Body, statement: ast.Let) -> None:
@@ -170,7 +172,7 @@ def _target_type(body: Body, target: ast.Variable | ast.Map, added: Type | None)
     if isinstance(target, ast.Map) and target.name not in body.maps.values:
         check_key(body, target)
         if added is not None:
-            body.maps.add_value(target.name, INT8, target.span, body.diagnostics)
+            body.maps.add_value(target.name, ZERO, target.span, body.diagnostics)
         return None
     return body.expression(target)
 
@@ -216,6 +218,9 @@ def _assign_map(body: Body, target: ast.Map, value: ast.Expression, type_: Type,
     if isinstance(known, OwnedType) and known.aggregation:
         body.error(mismatch("map", target.name, type_, known), target)
         return
+    if known is not None and body.is_outdated(value, known):
+        body.maps.replace_value(target.name, type_)
+    body.given[value] = type_
     if not body.maps.add_value(target.name, type_, target.span, body.diagnostics):
         return
     merged = body.maps.values[target.name]
@@ -254,7 +259,12 @@ def _assign_variable(
     literal = None if compound else body.integer(value)
     if known is INVALID:
         return
-    merged = type_ if known is None else promote(known, type_)
+    if known is not None and body.is_outdated(value, known):
+        body.grow(slot, type_)
+        known = type_
+    body.given[value] = type_
+    is_open = slot not in body.variables and known is not None
+    merged = promote(known, type_) if is_open and known is not None else body.variables.join(slot, type_)
     if merged is not None:
         merged = body.declared.get(slot, merged)
         if conversion(type_, merged, literal) is IMPOSSIBLE:
@@ -290,8 +300,7 @@ def _check_for(body: Body, statement: ast.For) -> None:
             element = _entry_type(body, statement.iterable)
     slot = body.bindings[statement.variable]
     if element is not None:
-        known = body.variables.get(slot)
-        body.grow(slot, element if known is None else promote(known, element) or element)
+        body.grow(slot, body.variables.join(slot, element) or element)
         body.types[statement.variable] = body.variables[slot]
     _check_rounds(body, statement.body)
 
@@ -336,4 +345,4 @@ def _entry_type(body: Body, node: ast.Map) -> Type | None:
         if value.integer is None:
             return body.error(f"Loop expression does not support type: {value}", node)
         value = value.integer
-    return Tuple((settle(key), settle(value)))
+    return Tuple((key, value))

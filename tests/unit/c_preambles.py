@@ -23,7 +23,7 @@ SIGNED, CHAR, BOOL = (how << 24 for how in (1, 2, 4))
 
 
 def kernel_types() -> Btf:
-    """`u32`, `pid_t`, `struct list_head`, `struct task` (which holds a list_head), `enum state`, `struct only_named`."""
+    """`u32`, `pid_t`, `struct list_head`, `struct task` (with a list_head), `enum state`, `struct only_named`."""
     blob = Blob()
     integer = blob.add("int", "int", 4, 0, 0, SIGNED | 32)
     blob.add("typedef", "pid_t", integer)

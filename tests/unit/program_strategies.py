@@ -50,6 +50,8 @@ _C = (
     "struct s {\n  int a;  \n\n  struct { int c; } b; // text\n} __attribute__((packed));",
     "enum e { A, B }",
     "union u {}",
+    "typedef struct { int a; /* ; */ } t;",
+    "typedef unsigned int number;",
 )
 _CONFIG = (
     'a = "perf"',
@@ -336,7 +338,8 @@ class _Writer:
                 return self.joined(["let", "@m", "=", "hash", "(", number, ")", *self.maybe([";"])])
             case 1:
                 parameters = self.listed(lambda: [self.one_of(("$x", "@m", "e", "foo"))])
-                return self.joined(["macro", "name", "(", *parameters, ")", *self.block(has_value=bool(self.number(2)))])
+                body = self.block(has_value=self.number(2) == 0)
+                return self.joined(["macro", "name", "(", *parameters, ")", *body])
             case 2:
                 parameters = self.listed(lambda: ["$x", ":", *self.type()])
                 return self.joined(["fn", "name", "(", *parameters, ")", ":", *self.type(), *self.block()])
@@ -363,6 +366,16 @@ def _as_statement(tokens: Tokens) -> Tokens:
 def random_program(random: Random, size: int, *, comments: bool = True) -> str:
     """The text of a program, one character for each byte, with about `size` expressions and statements at most."""
     return _Writer(random, size, comments).program()
+
+
+def random_statements(random: Random, size: int) -> str:
+    """Statements that may have types: their variables are there, and what no script may have is not."""
+    writer = _Writer(random, size, comments=False)
+    statements = [
+        *("$x = 5; $y = (1, ('a', true)); $if = 'b'; $a_long_variable = (uint8)2;".replace("'", '"'),),
+        *('@m = 1; @[1] = "text";', "@m = (int8)2; @[1, $x] = count();")[writer.number(2) : 1 + writer.number(2)],
+    ]
+    return " ".join(statements) + writer.joined([token for _ in range(4) for token in writer.statement()])
 
 
 def programs(*, comments: bool = True, size: int = 60) -> st.SearchStrategy[str]:

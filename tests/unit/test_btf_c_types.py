@@ -184,7 +184,9 @@ def test_a_pointer_tagged_as_the_users_points_into_user_memory() -> None:
     assert member == Field("m", Pointer(INT8, "user"), 0)
 
 
-@pytest.mark.parametrize(("tags", "tag"), [((), ""), (("rcu",), ""), (("percpu",), "percpu"), (("rcu", "percpu"), "percpu")])
+@pytest.mark.parametrize(
+    ("tags", "tag"), [((), ""), (("rcu",), ""), (("percpu",), "percpu"), (("rcu", "percpu"), "percpu")]
+)
 def test_the_tag_of_a_pointer_that_may_not_be_followed_is_kept(tags: tuple[str, ...], tag: str) -> None:
     kernel = Kernel()
     assert only_member(kernel, kernel.pointer(kernel.int, *tags)) == Field("m", Pointer(INT32, "kernel"), 0, tag=tag)
@@ -225,10 +227,10 @@ def test_structs_may_refer_to_themselves_and_to_each_other() -> None:
     kernel.add("ptr", "", first + 2)
     types = kernel.c_types()
     node, owner = Struct("struct node", 16, (), True, 8), Struct("struct owner", 16, (), True, 8)
-    assert types.members(node) == (Field("next", Pointer(node, "kernel"), 0), Field("owner", Pointer(owner, "kernel"), 8))
-    assert complete(types, owner) == Struct(
-        "struct owner", 16, (Field("node", Struct("struct node", 16, types.members(node) or (), False, 8), 0),), False, 8
-    )
+    members = (Field("next", Pointer(node, "kernel"), 0), Field("owner", Pointer(owner, "kernel"), 8))
+    assert types.members(node) == members
+    whole = Struct("struct node", 16, members, False, 8)
+    assert complete(types, owner) == Struct("struct owner", 16, (Field("node", whole, 0),), False, 8)
 
 
 def test_a_struct_that_is_only_declared_has_a_name_and_no_members() -> None:

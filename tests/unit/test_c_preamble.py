@@ -51,7 +51,7 @@ def test_the_base_types_have_their_sizes_and_signs() -> None:
 def test_one_member_of_each_kind_of_array() -> None:
     script = Preamble("struct s { char name[16]; int m[2][3]; char names[4][8]; unsigned char raw[4]; long rest[]; };")
     assert script.members("struct s") == (
-        Field("name", String(17), 0),
+        Field("name", String(17), 0, size=16),
         Field("m", Array(Array(INT32, 3), 2), 16),
         Field("names", Array(String(8), 4), 40),  # the stride is C's
         Field("raw", Array(UINT8, 4), 72),
@@ -162,7 +162,8 @@ def test_a_macro_may_go_on_behind_a_backslash_and_hold_any_bytes() -> None:
 
 
 def test_conditions_choose_what_is_defined() -> None:
-    script = Preamble("#define A\n#ifdef A\n#define B 1\nstruct s { int a; };\n#else\n#define B 2\n#include <none.h>\n#endif")
+    first, second = "#define B 1\nstruct s { int a; };", "#define B 2\n#include <none.h>"
+    script = Preamble(f"#define A\n#ifdef A\n{first}\n#else\n{second}\n#endif")
     assert script.types.macro("B") == "1"
     assert script.struct("struct s").size == 4
 
@@ -176,7 +177,8 @@ def test_these_headers_are_always_there(header: str) -> None:
 
 
 def test_built_in_headers_agree_with_the_compiler() -> None:
-    script = Preamble("#include <stdint.h>\n#include <limits.h>\nstruct s { uint8_t a; int64_t b; char c[INT_MAX / 2]; };")
+    includes = "#include <stdint.h>\n#include <limits.h>\n"
+    script = Preamble(includes + "struct s { uint8_t a; int64_t b; char c[INT_MAX / 2]; };")
     assert [member.offset for member in script.members("struct s")] == [0, 8, 16]
     assert script.types.named("", "uint16_t") is not None
     assert script.types.macro("PATH_MAX") == "4096"
@@ -226,7 +228,7 @@ def test_kernel_types_that_the_preamble_uses_come_from_btf() -> None:
         Field("b", INT32, 4),
         Field("l", list_head, 8),
         Field("e", Enum("enum state", 4, False, (("IDLE", 0), ("BUSY", 7))), 24),
-        Field("n", String(8), 28),
+        Field("n", String(8), 28, size=7),
     )
     assert script.members("struct list_head") == (
         Field("next", Pointer(list_head, "kernel"), 0),

@@ -9,7 +9,6 @@ import pybpftrace
 import pytest
 from formatted import fmt, outline
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from program_strategies import programs
 from pybpftrace.core import ast
 from pybpftrace.core.diagnostics import Diagnostics

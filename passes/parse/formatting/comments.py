@@ -13,8 +13,9 @@ from ....core import ast
 from ....core.frozen import dataclass
 
 _STRING_OR_COMMENT = re.compile(r'"(?:\\.|[^"\\\n])*"|//[^\n]*|/\*[^*]*(?:\*(?!/)[^*]*)*(?:\*/)?')
+_OPEN_IN_LINE = r"/\*[^*\n]*(?:\*(?!/)[^*\n]*)*"
 #: No code up to the end of the line. A block comment may go on in the next one.
-_REST_OF_LINE = re.compile(r"(?:[ \t\r]|/\*[^*\n]*(?:\*(?!/)[^*\n]*)*\*/)*(?:\n|\Z|//|/\*[^*\n]*(?:\*(?!/)[^*\n]*)*(?:\n|\Z))")
+_REST_OF_LINE = re.compile(rf"(?:[ \t\r]|{_OPEN_IN_LINE}\*/)*(?:\n|\Z|//|{_OPEN_IN_LINE}(?:\n|\Z))")
 #: What may stand between the end of an operand and the operator, comma, bracket or `;` behind it.
 _BEHIND = re.compile(r"(?:[ \t\r\n)]|//[^\n]*|/\*[^*]*(?:\*(?!/)[^*]*)*(?:\*/)?)*")
 _CLOSED = re.compile(r"(?:[ \t\r\n]*\))*")

@@ -19,7 +19,7 @@ _COMMENT = re.compile(r"//[^\n]*|/\*[^*]*(?:\*(?!/)[^*]*)*\*/")
 #: Between two attach points, or behind the last one.
 _BEHIND_POINT = re.compile(r"(?:[ \t\r\n,]|//[^\n]*|/\*[^*]*(?:\*(?!/)[^*]*)*\*/)*")
 #: What an attach point cannot be the first one of, because an item of another kind would begin.
-_ITEM_WORD = re.compile(r"(?:config|import|let|macro|fn|struct|union|enum)(?![\w:])", re.ASCII)
+_ITEM_WORD = re.compile(r"(?:config|import|let|macro|fn|struct|union|enum|typedef)(?![\w:])", re.ASCII)
 
 Item = ast.CDefinition | ast.Config | ast.Import | ast.MapDeclaration | ast.Macro | ast.Function | ast.Probe
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from ....core import ast
 from .comments import Comment
 from .expressions import ExpressionLayout
-from .layout import BLANK, HARD, Document, Hard, Text, concat, group, nest, text
+from .layout import BLANK, HARD, WIDTH, Document, Hard, Text, concat, group, nest, text
 from .literals import string_text
 from .places import first_offset, last_offset, leftmost, statement_offsets
 
@@ -200,15 +200,13 @@ class StatementLayout(ExpressionLayout):
             case ast.ExpressionStatement(_, expression):
                 return self._begun(expression)
             case ast.Assignment(_, target, operator, value):
-                return concat(self.expression(target), f" {operator or ''}= ", self.expression(value))
+                return self._assignment(self.expression(target), f" {operator or ''}=", self.expression(value))
             case ast.Discard(_, value):
                 return concat("_ = ", self.expression(value))
             case ast.Let():
                 return self._let(statement)
-            case ast.Return(_, None):
-                return text("return")
-            case ast.Return(_, value):
-                return concat("return ", self.expression(value))
+            case ast.Return(_, returned):
+                return concat("return ", self.expression(returned)) if returned is not None else text("return")
             case ast.Break():
                 return text("break")
             case ast.Continue():
@@ -216,6 +214,12 @@ class StatementLayout(ExpressionLayout):
             case ast.Import(_, path):
                 return text(f"import {string_text(path)}")
         raise AssertionError(statement)
+
+    def _assignment(self, target: Document, operator: str, value: Document) -> Document:
+        """Behind a long target the value has its own line, rather than what little is left of that one."""
+        if target.width > WIDTH // 2:
+            return concat(target, operator, group(nest(BLANK, value)))
+        return concat(target, operator, " ", value)
 
     def _let(self, statement: ast.Let) -> Document:
         parts = ["let ", self.expression(statement.variable)]
