@@ -322,8 +322,10 @@ def _field_from_data(data: object) -> Field:
     match data:
         case [str(name), list(type_), int(offset), bool(data_loc), int(bit_shift), int(bit_width), str(tag), *size]:
             match size:
-                case [] | [int()]:
-                    return Field(name, from_data(type_), offset, data_loc, bit_shift, bit_width, tag, *size)
+                case []:
+                    return Field(name, from_data(type_), offset, data_loc, bit_shift, bit_width, tag)
+                case [int(stored)]:
+                    return Field(name, from_data(type_), offset, data_loc, bit_shift, bit_width, tag, stored)
     raise ValueError(f"not a member: {data!r}")
 
 

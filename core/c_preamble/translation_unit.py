@@ -60,8 +60,8 @@ class TranslationUnit:
         options = cindex.TranslationUnit.PARSE_DETAILED_PROCESSING_RECORD
         options |= cindex.TranslationUnit.PARSE_SKIP_FUNCTION_BODIES
         try:
-            self._unit = cindex.Index.create().parse(MAIN_FILE, [*before, *arguments], files, options)
-        except cindex.TranslationUnitLoadError as error:
+            self._unit = _parse([*before, *arguments], files, options)
+        except (cindex.TranslationUnitLoadError, cindex.LibclangError) as error:
             raise ValueError(f"the C compiler could not start: {error}") from error
         self.root: Any = self._unit.cursor
         self.complaints = list(self._complaints())
@@ -117,6 +117,24 @@ class TranslationUnit:
                 return self.text.span(text.rfind("\n", 0, location.offset) + 1, line_end)
             path = location.file.name
         return None
+
+
+def _parse(arguments: list[str], files: list[tuple[str, bytes]], options: int) -> Any:
+    """libclang's unit. Raises its TranslationUnitLoadError and LibclangError."""
+    from clang import cindex
+
+    # The binding frees libclang's objects through its module, which is empty when the interpreter ends before they do.
+    class Index(cindex.Index):  # type: ignore[misc]  # the binding has no types
+        def __del__(self) -> None:
+            if cindex.conf is not None:
+                super().__del__()
+
+    class Unit(cindex.TranslationUnit):  # type: ignore[misc]  # as above
+        def __del__(self) -> None:
+            if cindex.conf is not None:
+                super().__del__()
+
+    return Unit.from_source(MAIN_FILE, arguments, files, options, Index.create())
 
 
 def _readable(text: str) -> bytes:

@@ -58,6 +58,7 @@ class BtfCTypes:
         self._alignments: dict[Btf, Alignments] = {}
         self._names: dict[tuple[Btf, int], str] = {}
         self._depth = 0
+        self._pointers = 0
 
     def named(self, tag: str, name: str) -> types.Type | None:
         if not tag and name in BASE_TYPES:
@@ -125,8 +126,12 @@ class BtfCTypes:
         finally:
             self._depth -= 1
 
+    def _look(self, btf: Btf, type_id: int) -> BtfType:
+        """A type's record. What a captured type points to is captured with it, so that looking there is no news."""
+        return (btf.unwatched if self._pointers == 1 else btf).type(type_id)
+
     def _make(self, btf: Btf, type_id: int, name: str) -> types.Type:
-        found = btf.type(type_id)
+        found = self._look(btf, type_id)
         match found:
             case Typedef():
                 return self._type(btf, found.type_id, name or found.name)
@@ -156,7 +161,11 @@ class BtfCTypes:
         for tag in _tags(btf, pointer.type_id):
             if tag == "user":
                 space = "user"
-        return types.Pointer(self._type(btf, pointer.type_id), space)
+        self._pointers += 1
+        try:
+            return types.Pointer(self._type(btf, pointer.type_id), space)
+        finally:
+            self._pointers -= 1
 
     def _composite(self, btf: Btf, type_id: int, found: Composite, name: str) -> types.Struct:
         word = "union" if isinstance(found, Union) else "struct"
@@ -176,11 +185,10 @@ class BtfCTypes:
         full = self._names.get((btf, type_id))
         if full is None:
             full = f"{word} {name}"
-            twins = ((reader, twin) for reader in self.readers() for twin in reader.find_all(name, _KINDS[word]))
-            for number, twin in enumerate(twins, 1):
-                if twin == (btf, type_id):
-                    full = f"{full}#{number}" if number > 1 else full
-                    break
+            if btf is not next(self.readers()) or btf.unwatched.find(name, _KINDS[word]) != type_id:
+                twins = [(reader, twin) for reader in self.readers() for twin in reader.find_all(name, _KINDS[word])]
+                number = twins.index((btf, type_id)) + 1
+                full = f"{full}#{number}" if number > 1 else full
             self._names[btf, type_id] = full
             self._homes[full] = btf, type_id
         return full
@@ -221,7 +229,7 @@ def _is_char(btf: Btf, type_id: int) -> bool:
 def _tags(btf: Btf, type_id: int) -> Iterator[str]:
     """The type tags between a pointer and what it points to."""
     for _ in range(64):
-        found = btf.type(type_id)
+        found = btf.unwatched.type(type_id)
         if isinstance(found, TypeTag):
             yield found.name
         elif not isinstance(found, Const | Volatile | Restrict):

@@ -20,7 +20,7 @@ from ...core.types import (
     settle,
     size_of,
 )
-from .promotion import INVALID
+from .promotion import INVALID, placed
 from .type_names import named_type
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def cast_type(body: Body, node: ast.Cast) -> Type | None:
     if wanted is INVALID or given is INVALID:
         return INVALID
     if isinstance(wanted, Pointer):
-        wanted = Pointer(wanted.pointee, _space(body, given))
+        wanted = placed(wanted, _space(body, given))
     if isinstance(wanted, Enum):
         wanted = Enum(wanted.name, 8, wanted.signed, wanted.constants)
     if isinstance(wanted, Array) and not wanted.count:

@@ -24,7 +24,7 @@ from ...core.types import (
     base_name,
     size_of,
 )
-from .promotion import INVALID, as_number
+from .promotion import INVALID, as_number, placed
 
 if TYPE_CHECKING:
     from .body import Body
@@ -83,8 +83,8 @@ def _member_type(body: Body, node: ast.FieldAccess, base: Type, struct: Struct) 
 def _in_space(found: Field, space: str) -> Type:
     """A pointer inside of a struct points where the struct lies, unless it is marked as one of user memory."""
     match found.type:
-        case Pointer(pointee, own) if own != "user" and space in ("kernel", "user"):
-            return Pointer(pointee, space)
+        case Pointer(space=own) if own != "user" and space in ("kernel", "user"):
+            return placed(found.type, space)
     return found.type
 
 

@@ -85,6 +85,12 @@ def out_of_context(type_: Type) -> Type:
     return type_
 
 
+def placed(type_: Pointer, space: str) -> Pointer:
+    """The pointer in one kind of memory, and the pointers that it points to as well."""
+    inner = type_.pointee
+    return Pointer(placed(inner, space) if isinstance(inner, Pointer) else inner, space)
+
+
 def _promote_all(left: tuple[Type, ...], right: tuple[Type, ...]) -> tuple[Type, ...] | None:
     merged = [promote(a, b) for a, b in zip(left, right, strict=True)]
     known = tuple(type_ for type_ in merged if type_ is not None)

@@ -26,7 +26,7 @@ from ...core.types import (
     Void,
     settle,
 )
-from .promotion import INVALID
+from .promotion import INVALID, placed
 
 if TYPE_CHECKING:
     from .body import Body
@@ -129,5 +129,5 @@ def declared_type(body: Body, node: ast.TypeName) -> Type | None:
     if isinstance(type_, Struct):
         return body.error(f"Invalid variable declaration type: {type_}", node)
     if isinstance(type_, Pointer) and type_.space == "none":
-        return Pointer(type_.pointee, body.layout.probe_type.space)
+        return placed(type_, body.layout.probe_type.space)
     return type_

@@ -83,7 +83,8 @@ class CommandName(Function):
         from ...core.emitter import Value
 
         name = emitter.scratch(_COMM_SIZE, string=True)
-        # The helper pads with zeros (strscpy_pad), and gives zeros when it fails.
+        # Linux 6.1 leaves what follows the NUL as it was (strscpy), and in a map's key it counts.
+        emitter.zero(name, _COMM_SIZE)
         checked(emitter, "get_current_comm", name, emitter.constant(_COMM_SIZE))
         return Value(name.handle, String(_COMM_SIZE))
 

@@ -368,16 +368,6 @@ def random_program(random: Random, size: int, *, comments: bool = True) -> str:
     return _Writer(random, size, comments).program()
 
 
-def random_statements(random: Random, size: int) -> str:
-    """Statements that may have types: their variables are there, and what no script may have is not."""
-    writer = _Writer(random, size, comments=False)
-    statements = [
-        *("$x = 5; $y = (1, ('a', true)); $if = 'b'; $a_long_variable = (uint8)2;".replace("'", '"'),),
-        *('@m = 1; @[1] = "text";', "@m = (int8)2; @[1, $x] = count();")[writer.number(2) : 1 + writer.number(2)],
-    ]
-    return " ".join(statements) + writer.joined([token for _ in range(4) for token in writer.statement()])
-
-
 def programs(*, comments: bool = True, size: int = 60) -> st.SearchStrategy[str]:
     """Such programs. They are made of a seed, because to draw each token takes a hundred times as long."""
     return st.builds(

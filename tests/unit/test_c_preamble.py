@@ -195,6 +195,25 @@ def test_headers_are_found_by_option_and_are_what_a_cached_result_depends_on(tmp
     assert [d for d in script.dependencies if d.key.startswith(str(tmp_path))] == expected
 
 
+def test_a_tree_of_kernel_headers_is_searched_with_the_kernels_own_macros(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {
+        "include/linux/kconfig.h": "#include <generated/autoconf.h>\n",
+        "include/generated/autoconf.h": "#define CONFIG_THING 1\n",
+        "arch/x86/include/asm/own.h": "struct of_x86 { int a; };\n",
+        "include/linux/sched.h": "#ifdef __KERNEL__\n#include <asm/own.h>\nstruct of_kernel { int a, b; };\n#endif\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.setenv("BPFTRACE_KERNEL_SOURCE", str(tmp_path))
+    script = Preamble("#include <linux/sched.h>\n#ifdef CONFIG_THING\n#define THING KBUILD_MODNAME\n#endif\n")
+    assert (script.struct("struct of_kernel").size, script.struct("struct of_x86").size) == (8, 4)
+    assert script.types.macro("THING") == "KBUILD_MODNAME"
+    assert script.types.macro("KBUILD_MODNAME") == '"bpftrace"'
+
+
 def test_a_file_of_the_include_option_needs_no_preamble(tmp_path: Path) -> None:
     (tmp_path / "h.h").write_text("struct o { int a; };\n")
     script = Preamble("", include_files=(str(tmp_path / "h.h"),))

@@ -131,5 +131,13 @@ def test_a_comment_that_is_not_closed_goes_on_to_the_end() -> None:
     assert fmt("BEGIN {} /* a\n b") == "BEGIN\n{\n} // a\n// b\n"
 
 
+def test_a_line_of_c_that_never_ends_gets_no_other_one() -> None:
+    assert fmt("#define X \\") == "#define X \\"
+
+
+def test_a_probe_without_an_attach_point_is_kept() -> None:
+    assert fmt("BEGIN {}\n\n/1/ {}\n{ f() }") == "BEGIN\n{\n}\n\n/1/\n{\n}\n{\n  f();\n}\n"
+
+
 def test_windows_ends_of_lines_go() -> None:
     assert fmt("// a\r\nBEGIN\r\n{\r\n  exit(); // b\r\n}\r\n") == "// a\nBEGIN\n{\n  exit(); // b\n}\n"

@@ -110,12 +110,13 @@ def test_an_if_that_is_a_value_and_too_long_has_its_branches_in_lines() -> None:
     )
 
 
-def test_a_block_that_is_a_value_stays_on_one_line_if_it_fits() -> None:
-    assert body("$x = { let $y = 1;\n $y + 1 }; f({ 1 })") == "$x = { let $y = 1; $y + 1 };\nf({ 1 });"
+def test_a_block_with_only_a_value_stays_on_one_line_if_it_fits() -> None:
+    assert body("f({\n1\n})") == "f({ 1 });"
 
 
-def test_a_block_that_is_a_value_keeps_its_empty_lines() -> None:
-    assert body("$x = { f();\n\n 1 }") == "$x = {\n  f();\n\n  1\n};"
+def test_a_statement_in_a_value_has_a_line() -> None:
+    assert body("$x = { f();\n\n $x + 1 }; f({ g(); 1 })") == "$x = {\n  f();\n\n  $x + 1\n};\nf({\n  g();\n  1\n});"
+    assert body("$x = if 1 { f(); 2 } else { 3 }") == "$x = if 1 {\n  f();\n  2\n} else {\n  3\n};"
 
 
 def test_an_expression_that_would_be_another_statement_has_parentheses() -> None:

@@ -40,8 +40,8 @@ class ItemLayout(StatementLayout):
             *program.functions,
             *program.probes,
         ]
-        for item in sorted(items, key=lambda item: item.span.start):
-            begin, end = item.span.start, _end(item)
+        for item in sorted(items, key=_begin):
+            begin, end = _begin(item), _end(item)
             at = self._add_top_comments(lines, at, begin)
             blank = min(1, self.comments.blank_lines(at, begin))
             document = self.item(item)
@@ -49,7 +49,11 @@ class ItemLayout(StatementLayout):
             lines.add(blank, document, behind)
             at = max([end, *(comment.end for comment in behind)])
         self._add_top_comments(lines, at, len(self.text))
-        return concat(_joined(lines), HARD) if lines.documents else text("")
+        if not lines.documents:
+            return text("")
+        # A backslash at the very end would have another line to go on in.
+        ends_open = bool(program.preamble) and self.text.endswith("\\") and program.preamble[-1].span.end == at
+        return concat(_joined(lines), text("") if ends_open else HARD)
 
     def _add_top_comments(self, lines: Lines, at: int, before: int) -> int:
         for comment in self.comments.take(before):
@@ -157,6 +161,13 @@ def _joined(lines: Lines) -> Document:
     for blank, document in lines.documents:
         parts += [Hard(blank), document] if parts else [document]
     return concat(*parts)
+
+
+def _begin(item: Item) -> int:
+    """The span of a probe does not cover its predicate when it has no attach point."""
+    if isinstance(item, ast.Probe) and item.predicate is not None:
+        return min(item.span.start, first_offset(item.predicate))
+    return item.span.start
 
 
 def _end(item: Item) -> int:

@@ -1,7 +1,7 @@
 """The layout of statements and blocks.
 
 A statement has a line of its own, and so have the comments before it; those behind it stay there. Empty lines between
-statements are kept. A block that is a value may stand on one line.
+statements are kept. A block that has only a value may stand on one line.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class StatementLayout(ExpressionLayout):
         ends_freely: bool = False,
         moved: Sequence[Comment] = (),
     ) -> Document:
-        """A block may be `flat` if it is short. Whatever `ends_freely` has no value, even without a `;` at its end.
+        """A block may be `flat` if it is short and has no statements. Whatever `ends_freely` has no value, even without a `;` at its end.
 
         Comments between `header_end`, where that ends to which the block belongs, and its bracket go into the block,
         and so do those that were `moved` here.
@@ -79,7 +79,8 @@ class StatementLayout(ExpressionLayout):
         def add(lines: Lines, at: int) -> int:
             return self._add_statements(lines, block, at, is_value=is_value, ends_freely=ends_freely)
 
-        return self.enclosed(text("{"), block.span.start, block.span.end, header_end, add, flat=flat, moved=moved)
+        begin, end = block.span.start, block.span.end
+        return self.enclosed(text("{"), begin, end, header_end, add, flat=flat and not block.statements, moved=moved)
 
     def enclosed(
         self,
