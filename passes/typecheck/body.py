@@ -98,6 +98,11 @@ class Body:
         self.diagnostics.error(message, node.span, hints=hints)
         return INVALID
 
+    def requires(self, feature: str, node: ast.Node) -> None:
+        """Records an error when the kernel lacks what the code for a node is made of (`Target.features`)."""
+        if feature not in self.compilation.target.features:
+            self.error(f"Missing required kernel feature: {feature}", node)
+
     def literal(self, node: ast.Node) -> Literal | None:
         """An expression that is a literal, or that types have turned into one."""
         if isinstance(node, ast.IntegerLiteral | ast.StringLiteral | ast.BooleanLiteral):

@@ -107,6 +107,7 @@ def _map(body: Body, node: ast.Map) -> Type | None:
     if type_ is None and body.final:
         return body.error(f"Undefined map: {node.name}", node, did_you_mean(node.name, body.maps.values))
     if isinstance(type_, OwnedType) and type_.aggregation and type_.integer is not None:
+        body.requires("map_lookup_percpu_elem", node)
         return type_.integer
     return type_
 

@@ -54,6 +54,7 @@ def check_statement(body: Body, statement: ast.Statement) -> None:
         case ast.For():
             _check_for(body, statement)
         case ast.While(condition=condition, body=inner):
+            body.requires("loop", condition)
             body.expression(condition)
             _check_rounds(body, inner)
         case ast.Return(value=value):
@@ -295,8 +296,10 @@ def is_storable(type_: Type) -> bool:
 def _check_for(body: Body, statement: ast.For) -> None:
     match statement.iterable:
         case ast.Range(start=start, end=end):
+            body.requires("loop", statement.iterable)
             element = _range_type(body, start, end)
         case ast.Map():
+            body.requires("for_each_map_elem", statement.iterable)
             element = _entry_type(body, statement.iterable)
     slot = body.bindings[statement.variable]
     if element is not None:
@@ -344,5 +347,6 @@ def _entry_type(body: Body, node: ast.Map) -> Type | None:
     if isinstance(value, OwnedType) and value.aggregation:
         if value.integer is None:
             return body.error(f"Loop expression does not support type: {value}", node)
+        body.requires("map_lookup_percpu_elem", node)
         value = value.integer
     return Tuple((key, value))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from pybpftrace.core.artifacts import TypedProgram
 from pybpftrace.core.compilation import CompileOptions
 from pybpftrace.core.diagnostics import CompileError, Diagnostics, format_all
 from pybpftrace.core.hookspecs import hookimpl
-from pybpftrace.core.pipeline import STAGES, Pipeline, StageStopped, plugin_manager
+from pybpftrace.core.pipeline import Pipeline, StageStopped, plugin_manager
 from pybpftrace.core.source import Source
 from pybpftrace.core.target import Target
 from pybpftrace.core.types import Type
@@ -29,15 +30,20 @@ class _Keep:
 class Checked:
     """A script after a stage. `printed` is all that a user reads on stderr; there is no `typed` after an error."""
 
-    def __init__(self, script: str, *, stage: str = "typecheck", options: CompileOptions | None = None) -> None:
+    def __init__(
+        self,
+        script: str,
+        *,
+        stage: str = "typecheck",
+        options: CompileOptions | None = None,
+        target: Target = TARGET,
+    ) -> None:
         keep = _Keep()
         diagnostics = Diagnostics()
         source = Source.from_bytes("t", script.encode())
         pipeline = Pipeline(plugin_manager([*builtin_plugins(), ("keep", keep)]), stop_after=stage)
-        try:
-            pipeline.compile(source, TARGET, diagnostics=diagnostics, options=options or CompileOptions())
-        except (CompileError, StageStopped):
-            pass
+        with suppress(CompileError, StageStopped):
+            pipeline.compile(source, target, diagnostics=diagnostics, options=options or CompileOptions())
         self.messages = [f"{d.severity.value}: {d.message}" for d in diagnostics.recorded]
         self.printed = format_all(diagnostics.recorded, diagnostics.source or source)
         self.typed = None if diagnostics.failed else keep.typed
@@ -56,6 +62,3 @@ class Checked:
         """Key and value type of each map, written out; the key is empty for a scalar map."""
         assert self.typed is not None, self.printed
         return {m.name: (str(m.key or ""), str(m.value)) for m in self.typed.maps.values()}
-
-
-LAST_COMPILING_STAGE = STAGES[3].name

@@ -328,6 +328,10 @@ class Machine:
             data = pack(value.type, value.handle)
             self.memory[at : at + len(data)] = data
 
+    def zero(self, address: Value, size: int) -> None:
+        at = int(address.handle)  # type: ignore[call-overload]
+        self.memory[at : at + size] = bytes(size)
+
     def atomic_add(self, address: Value, value: Value, offset: int = 0) -> None:
         at = int(address.handle) + offset  # type: ignore[call-overload]
         total = int.from_bytes(self.memory[at : at + 8], "little") + _u64(value)

@@ -148,6 +148,13 @@ def test_comm_is_a_string_of_sixteen_bytes() -> None:
     assert machine.calls[0][2] == 16
 
 
+def test_what_follows_the_nul_of_comm_is_zero_though_the_helper_may_leave_it_alone() -> None:
+    machine = Machine({"get_current_comm": 0})
+    machine.memory[:] = b"\xff" * len(machine.memory)
+    at = int(emitted(Call("comm"), machine).handle)  # type: ignore[call-overload]
+    assert machine.memory[at : at + 16] == bytes(16)
+
+
 def test_the_id_of_a_cgroup_is_found_while_compiling() -> None:
     target = SimpleNamespace(cgroup_id=lambda path: {"/sys/fs/cgroup/a": 123}[path])
     call = Call("cgroupid", String(17), literals={0: b"/sys/fs/cgroup/a"}, target=target)
