@@ -6,6 +6,8 @@ error has a layout, too.
 
 from __future__ import annotations
 
+import sys
+
 from ...core.diagnostics import Diagnostics
 from ...core.source import Source
 from .brackets import too_deep
@@ -13,6 +15,9 @@ from .formatting.comments import Comments
 from .formatting.items import ItemLayout
 from .formatting.layout import render
 from .syntax import MAXIMUM_DEPTH, parse_file
+
+#: Python frames that a tree of the greatest depth takes: eight for each block in a block.
+_DEEPEST_RECURSION = 20 * MAXIMUM_DEPTH
 
 
 def format_source(source: Source) -> str:
@@ -24,6 +29,7 @@ def format_source(source: Source) -> str:
     diagnostics = Diagnostics()
     program = parse_file(source, 0, diagnostics)
     diagnostics.raise_if_failed()
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), _DEEPEST_RECURSION))
     formatted = render(ItemLayout(Comments(program), sparing=False).program(program))
     if too_deep(formatted, MAXIMUM_DEPTH) is None:
         return formatted

@@ -59,3 +59,26 @@ def test_any_program_is_the_same_with_few_parentheses(script: str) -> None:
     sparing = render(ItemLayout(Comments(program), sparing=True).program(program))
     assert outline(parsed(sparing)) == outline(program)
     assert fmt(sparing) == fmt(script)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{" * 190 + "1" + "}" * 190,
+        "$x = " + "{" * 190 + "1" + "}" * 190,
+        "$x = " + "if 1 {" * 90 + "1" + "}" * 90,
+        "$x = " + "(" * 190 + "1" + ")" * 190,
+        "$x = " + "f(" * 190 + "1" + ")" * 190,
+        "$x = " + "- " * 190 + "1",
+        "$x = " + "1 ? 2 : " * 150 + "3",
+        "$x = " + "1 + (" * 150 + "1" + ")" * 150,
+        "$x = 1" + " + 1 * 2" * 450,
+        "$x = 1" + " || 1" * 900,
+        "if 1 { 2 }" + " else if 3 { 4 }" * 900,
+        "$x = a" + ".a" * 190,
+    ],
+    ids=lambda body: body[:12],
+)
+def test_what_is_as_deep_or_long_as_a_program_can_be_has_a_layout(body: str) -> None:
+    script = f"BEGIN {{ {body} }}"
+    check(script, fmt(script))

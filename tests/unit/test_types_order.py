@@ -47,14 +47,14 @@ def in_probes(statements: list[str]) -> dict[str, tuple[str, str]] | None:
 
 
 @given(in_any_order(changes("@")))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_types_of_maps_do_not_depend_on_the_order_of_probes(orders: tuple[list[str], list[str]]) -> None:
     one, other = orders
     assert in_probes(one) == in_probes(other)
 
 
 @given(in_any_order(changes("$")))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_types_of_variables_do_not_depend_on_the_order_of_statements(orders: tuple[list[str], list[str]]) -> None:
     found = []
     for statements in orders:
@@ -73,7 +73,7 @@ USES = st.one_of(
 
 
 @given(in_any_order(st.lists(USES, min_size=2, max_size=6)))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_keys_strings_and_tuples_do_not_either(orders: tuple[list[str], list[str]]) -> None:
     one, other = orders
     assert in_probes(one) == in_probes(other)

@@ -70,7 +70,8 @@ class StatementLayout(ExpressionLayout):
         ends_freely: bool = False,
         moved: Sequence[Comment] = (),
     ) -> Document:
-        """A block may be `flat` if it is short and has no statements. Whatever `ends_freely` has no value, even without a `;` at its end.
+        """A block may be `flat` if it is short and has no statements. What `ends_freely` has no value, even without a
+        `;` at its end.
 
         Comments between `header_end`, where that ends to which the block belongs, and its bracket go into the block,
         and so do those that were `moved` here.
