@@ -19,7 +19,7 @@ from .script import Script, ScriptError
 def format_script(script: Script, arguments: Arguments) -> None:
     """Raises: CompileFailed: for a script that does not parse; ScriptError; OSError: when it cannot be written."""
     from ..core.diagnostics import CompileError
-    from ..passes.parse.formatter import format_source
+    from ..passes.parse.format import format_source
 
     if script.compiled:
         raise ScriptError(f"{script.name}: a compiled program has no layout")

@@ -13,7 +13,8 @@ from .module import IrModule
 #: LLVM makes this of a division by what it knows to be a power of two; its BPF back end looks the answer up in a table
 #: in .rodata, which our programs do not have.
 _TRAILING_ZEROS = re.compile(
-    r"^ +(?P<result>%\S+) = [a-z ]*call .*?@llvm\.cttz\.(?P<type>i\d+)\(i\d+ (?P<value>[^,]+), i1 \w+\)[^,\n]*(?P<rest>.*)$",
+    r"^ +(?P<result>%\S+) = [a-z ]*call .*?@llvm\.cttz\.(?P<type>i\d+)"
+    r"\(i\d+ (?P<value>[^,]+), i1 \w+\)[^,\n]*(?P<rest>.*)$",
     re.MULTILINE,
 )
 

@@ -50,12 +50,12 @@ def check_statement(body: Body, statement: ast.Statement) -> None:
         case ast.Let():
             _check_let(body, statement)
         case ast.Discard(value=value):
-            body.expression(value)
+            _is_read(body, value)
         case ast.For():
             _check_for(body, statement)
         case ast.While(condition=condition, body=inner):
             body.requires("loop", condition)
-            body.expression(condition)
+            check_condition(body, condition)
             _check_rounds(body, inner)
         case ast.Return(value=value):
             _check_return(body, value)
@@ -91,12 +91,22 @@ def _check_discarded(body: Body, expression: ast.Expression) -> None:
     if isinstance(expression, ast.If | ast.Block):
         check_statement(body, expression)
         return
-    type_ = body.expression(expression)
-    if type_ is None or type_ is INVALID or isinstance(type_, Void | Nothing) or isinstance(expression, ast.Increment):
+    if not _is_read(body, expression) or isinstance(expression, ast.Increment):
         return
     function = body.compilation.functions.get(expression.name) if isinstance(expression, ast.Call) else None
     if function is None or function.warns_when_discarded:
         body.diagnostics.warning("Return value discarded.", expression.span)
+
+
+def _is_read(body: Body, expression: ast.Expression) -> bool:
+    """True for an expression that gives a value. Some aggregations cannot even be read to be thrown away."""
+    type_ = body.expression(expression)
+    if type_ is None or type_ is INVALID or isinstance(type_, Void | Nothing):
+        return False
+    if not is_storable(type_):
+        body.error(f"Value '{type_}' cannot be assigned to a scratch variable.", expression)
+        return False
+    return True
 
 
 def _check_return(body: Body, value: ast.Expression | None) -> None:

@@ -294,7 +294,7 @@ class TestFormatting:
             return source.text.replace("begin", "BEGIN")
 
         monkeypatch.setitem(
-            sys.modules, "pybpftrace.passes.parse.formatter", SimpleNamespace(format_source=format_source)
+            sys.modules, "pybpftrace.passes.parse.format", SimpleNamespace(format_source=format_source)
         )
         monkeypatch.setattr(main, "_refusal", lambda: "ERROR: no privileges")
 

@@ -1,232 +1,204 @@
-"""`--fmt`: expressions."""
+"""How `--fmt` writes expressions and types."""
 
 from __future__ import annotations
 
 import pytest
-from formatted import body
-
-
-def expression(text: str) -> str:
-    formatted = body(f"$x = {text};")
-    return formatted.removeprefix("$x = ").removesuffix(";")
+from formatting import expression, formatted, statements
+from parsing import find, parse, shape
+from pybpftrace.core import ast
 
 
 @pytest.mark.parametrize(
-    "written, formatted",
+    "script",
     [
-        ("$a+$b", "$a + $b"),
-        ("$a+$b*$c", "$a + ($b * $c)"),
-        ("($a+$b)*$c", "($a + $b) * $c"),
-        ("$a*$b+$c", "($a * $b) + $c"),
-        ("$a-$b-$c", "($a - $b) - $c"),
-        ("$a-($b-$c)", "$a - ($b - $c)"),
-        ("!$a==~$b", "(!$a) == (~$b)"),
-        ("$a++ + --$b", "($a++) + (--$b)"),
-        ("(int8)$a+1", "((int8)$a) + 1"),
-        ("$a&&$b&&$c", "$a && $b && $c"),
-        ("$a&&($b&&$c)", "$a && ($b && $c)"),
-        ("$a==1||$b==2||$c", "($a == 1) || ($b == 2) || $c"),
-        ("$a&&$b||$c&&$d", "($a && $b) || ($c && $d)"),
-        ("comptime 1+2", "(comptime 1) + 2"),
+        "1", "0xFF", "1_000", "1e6", "5ms", "10ull", "0755", "true", "false", "$1", "$#", "comm", "$x", "@", "@m",
+        "$if", "f()", "f(1, $x, g(2))", "args.filename", "$t.0.1", "$x[1][2]", "@m[1]", "@m[a, b]", "@m[(a, b)]",
+        "@m[1][2]",
+        "()", "(1,)", "(a, b)", "(a=1, b=2)", "str($1)", "sizeof(struct foo)", "sizeof($x)", "typeinfo(@m)",
+        "offsetof(struct foo, a.b.c)", "f(typeof(uint32))", "-$x", "!$x", "~$x", "*$p", "&$x", "&@m", "!!$x", "*&@m",
+        "$x++", "--@m[1]", "-$x++", "(int64)-16", "(uint8)$x", "(uint8)(uint64)$x", "*(uint8 *)$p", "(typeof($x))$y",
+        "comptime $x", "comptime (1 + 2)",
+    ],
+)  # fmt: skip
+def test_what_is_written_as_it_should_be_stays(script: str) -> None:
+    assert expression(script) == script
+
+
+@pytest.mark.parametrize(
+    "script, written",
+    [
+        ("a+b", "a + b"),
+        ("(a)+1", "a + 1"),
+        ("a*b+c", "(a * b) + c"),
+        ("(a+b)*c", "(a + b) * c"),
+        ("a+b+c", "(a + b) + c"),
+        ("a-(b-c)", "a - (b - c)"),
+        ("-a+b", "(-a) + b"),
+        ("a - -7", "a - -7"),
+        ("(uint8)$x+1", "((uint8)$x) + 1"),
+        ("$x++ + 1", "($x++) + 1"),
+        ("((a))+((f(1)))", "a + f(1)"),
+        ("(a == 1) == (1, 2)", "(a == 1) == (1, 2)"),
+        ("a == 1 && b == 2", "(a == 1) && (b == 2)"),
     ],
 )
-def test_an_operand_that_is_not_simple_has_parentheses(written: str, formatted: str) -> None:
-    assert expression(written) == formatted
+def test_every_operand_that_is_no_name_literal_or_call_gets_parentheses(script: str, written: str) -> None:
+    assert expression(script) == written
 
 
 @pytest.mark.parametrize(
-    "written, formatted",
-    [("$a- -1", "$a - -1"), ("-7/(2)", "-7 / 2"), ("-(-1)", "-(-1)"), ("- - $a", "-(-$a)"), ("(-1).a", "(-1).a")],
-)
-def test_a_negative_number_is_a_simple_operand_of_two(written: str, formatted: str) -> None:
-    assert expression(written) == formatted
-
-
-@pytest.mark.parametrize(
-    "written, formatted",
+    "script, written",
     [
-        ("-$a", "-$a"),
-        ("!($a)", "!$a"),
-        ("!!$a", "!(!$a)"),
-        ("!($a==1)", "!($a == 1)"),
-        ("*(uint8*)$p", "*(uint8 *)$p"),
-        ("*($p+1)", "*($p + 1)"),
-        ("& $a", "&$a"),
-        ("++ @m", "++@m"),
-        ("@m[1] --", "@m[1]--"),
-        ("- --$a", "-(--$a)"),
-        ("comptime(1)", "comptime 1"),
-        ("comptime ($a+1)", "comptime ($a + 1)"),
+        ("(a&&b)&&c", "a && b && c"),
+        ("a||b||c||d", "a || b || c || d"),
+        ("a&&b||c&&d", "(a && b) || (c && d)"),
+        ("a && (b && c)", "a && (b && c)"),
     ],
 )
-def test_operators_with_one_operand(written: str, formatted: str) -> None:
-    assert expression(written) == formatted
+def test_a_chain_of_the_same_logical_operator_is_flat(script: str, written: str) -> None:
+    assert expression(script) == written
+
+
+def test_a_long_row_of_operators_has_only_the_parentheses_that_it_needs() -> None:
+    row = " + ".join(["bc"] * 22)
+    assert statements(f"$x = {row};") == "$x =\n  " + " +\n  ".join(["bc"] * 22) + ";"
+    assert statements(f"$x = ({row}) * 2;").count("(") == 1
 
 
 @pytest.mark.parametrize(
-    "written, formatted",
+    "script, written",
     [
-        ("$a==1?2:3", "$a == 1 ? 2 : 3"),
-        ("$a?:3", "$a ?: 3"),
-        ("$a?1:$b?2:3", "$a ? 1 : $b ? 2 : 3"),
-        ("$a?($b?1:2):3", "$a ? ($b ? 1 : 2) : 3"),
-        ("($a?$b:$c)?1:2", "($a ? $b : $c) ? 1 : 2"),
-        ("($a?1:2)+1", "($a ? 1 : 2) + 1"),
+        ("a==1?b+1:c", "a == 1 ? b + 1 : c"),
+        ("a?:b", "a ?: b"),
+        ("a?b:c?d:e", "a ? b : (c ? d : e)"),
+        ("(a?b:c)?d:e", "(a ? b : c) ? d : e"),
+        ("(a?b:c)+1", "(a ? b : c) + 1"),
     ],
 )
-def test_ternaries(written: str, formatted: str) -> None:
-    assert expression(written) == formatted
+def test_a_ternary_has_blanks_and_one_inside_of_it_parentheses(script: str, written: str) -> None:
+    assert expression(script) == written
 
 
 @pytest.mark.parametrize(
-    "written, formatted",
+    "script, written",
+    [
+        ("- -$x", "-(-$x)"),
+        ("-(--$x)", "-(--$x)"),
+        ("!(a+b)", "!(a + b)"),
+        ("!(comptime a)", "!(comptime a)"),
+        ("(uint8)(++$x)", "(uint8)(++$x)"),
+        ("(uint8)({ 1 })", "(uint8)({ 1 })"),
+        ("(foo)-1", "(foo)-1"),
+        ("(pid)-1", "pid - 1"),
+        ("comptime (if a { 1 } else { 2 })", "comptime (if a { 1 } else { 2 })"),
+    ],
+)
+def test_prefixes_and_casts_keep_what_they_stand_before(script: str, written: str) -> None:
+    assert expression(script) == written
+
+
+@pytest.mark.parametrize(
+    "script, written",
     [
         ("args->a->b", "args.a.b"),
-        ("$t.0.1", "$t.0.1"),
-        ("$p [ 1 ] . x", "$p[1].x"),
-        ("((struct s*)$p)->x", "((struct s *)$p).x"),
-        ("(struct s*)$p->x", "(struct s *)$p.x"),
-        ("(*$p).x", "(*$p).x"),
+        ("$t . 0", "$t.0"),
+        ("((struct s*)arg0)->f", "((struct s *)arg0).f"),
+        ("(struct s*)arg0->f", "(struct s *)arg0.f"),
         ("(@m)[1]", "(@m)[1]"),
-        ("@m[1][2]", "@m[1][2]"),
-        ('"abc"[1]', '"abc"[1]'),
+        ("(*$p).x", "(*$p).x"),
+        ("({ $x })[1]", "({ $x })[1]"),
         ("(1,2).0", "(1, 2).0"),
-        ("{ 1 }.x", "({ 1 }).x"),
     ],
 )
-def test_fields_and_elements(written: str, formatted: str) -> None:
-    assert expression(written) == formatted
+def test_fields_and_indexes_have_points_and_a_base_in_parentheses_if_it_is_complex(script: str, written: str) -> None:
+    assert expression(script) == written
 
 
 @pytest.mark.parametrize(
-    "written, formatted",
+    "script, written",
     [
-        ("(uint8)1", "(uint8)1"),
-        ("( uint8 ) -1", "(uint8)-1"),
-        ("(a)-1", "(a)-1"),
-        ("(a)+1", "a + 1"),
-        ("(pid)*2", "pid * 2"),
-        ("(int64)(uint32)$a", "(int64)(uint32)$a"),
-        ("(int64)($a+1)", "(int64)($a + 1)"),
-        ("(int64)(++$a)", "(int64)(++$a)"),
-        ("(int64)({1})", "(int64)({ 1 })"),
-        ("(struct  s**)$a", "(struct s **)$a"),
-        ("(int8*[0x4])$a", "(int8 *[0x4])$a"),
-        ("(int8[ ])$a", "(int8[])$a"),
-        ("(string[8])$a", "(string[8])$a"),
-        ("(typeof( $a ))1", "(typeof($a))1"),
-        ("(typeof(struct s)*)1", "(typeof(struct s) *)1"),
+        ("sizeof((x))", "sizeof((x))"),
+        ("sizeof(x)", "sizeof(x)"),
+        ("sizeof((uint8))", "sizeof((uint8))"),
+        ("sizeof((x[1]))", "sizeof((x[1]))"),
+        ("sizeof((x)[1])", "sizeof((x[1]))"),
+        ("sizeof(x [ 1 ])", "sizeof(x[1])"),
+        ("sizeof(args[1])", "sizeof(args[1])"),
+        ("sizeof(typeof(x)*)", "sizeof(typeof(x) *)"),
+        ("sizeof(int32*[0x4]*)", "sizeof(int32 *[0x4] *)"),
+        ("sizeof(struct  foo**)", "sizeof(struct foo **)"),
+        ("sizeof(string[])", "sizeof(string[])"),
     ],
 )
-def test_casts_and_types(written: str, formatted: str) -> None:
-    assert expression(written) == formatted
+def test_types_stay_types_and_expressions_expressions(script: str, written: str) -> None:
+    assert expression(script) == written
 
 
 @pytest.mark.parametrize(
-    "written, formatted",
+    "script, written",
     [
-        ("sizeof(int8)", "sizeof(int8)"),
-        ("sizeof((int8))", "sizeof((int8))"),
-        ("sizeof( a )", "sizeof(a)"),
-        ("sizeof(a[1])", "sizeof(a[1])"),
-        ("sizeof((a)[1])", "sizeof((a[1]))"),
-        ("sizeof(($a))", "sizeof($a)"),
-        ("sizeof(struct s*)", "sizeof(struct s *)"),
-        ("offsetof(struct s,a . b)", "offsetof(struct s, a.b)"),
-        ("typeinfo(@m)", "typeinfo(@m)"),
-        ("f(typeof( int8 ))", "f(typeof(int8))"),
+        (r'"a\"b\\c\n\t\r"', r'"a\"b\\c\n\t\r"'),
+        (r'"\x41\101\7\033"', r'"AA\x07\x1b"'),
+        (r'"\xc3\xa9\xff"', r'"é\xff"'),
+        ('"é中"', '"é中"'),
+        (r'"\xc3(\xed\xa0\x80"', r'"\xc3(\xed\xa0\x80"'),
     ],
 )
-def test_types_stay_types_and_expressions_stay_expressions(written: str, formatted: str) -> None:
-    assert expression(written) == formatted
+def test_strings_are_escaped_anew(script: str, written: str) -> None:
+    assert expression(script) == written
 
 
-@pytest.mark.parametrize(
-    "written, formatted",
-    [
-        ("()", "()"),
-        ("(1 , )", "(1,)"),
-        ("(1,2,)", "(1, 2)"),
-        ("((1,2),$a+1)", "((1, 2), $a + 1)"),
-        ("(a = 1,b=$a+1)", "(a=1, b=$a + 1)"),
-        ("@m[1,2]", "@m[1, 2]"),
-        ("@m[(1,2)]", "@m[(1, 2)]"),
-        ("f ( )", "f()"),
-        ("f(1 ,g( 2 ))", "f(1, g(2))"),
-        ("str( $1 )", "str($1)"),
-        ("$#", "$#"),
-        ("true", "true"),
-    ],
-)
-def test_lists(written: str, formatted: str) -> None:
-    assert expression(written) == formatted
-
-
-@pytest.mark.parametrize("number", ["1_000", "0xFF", "0755", "1e6", "5ms", "10UL", "18446744073709551615"])
-def test_numbers_keep_their_spelling(number: str) -> None:
-    assert expression(number) == number
-
-
-@pytest.mark.parametrize(
-    "written, formatted",
-    [
-        (r'"\n\t\r\"\\"', r'"\n\t\r\"\\"'),
-        (r'"\101\x42"', '"AB"'),
-        (r'"\0\x7f\xff"', r'"\x00\x7f\xff"'),
-        ('"\t\xff"', r'"\t\xff"'),
-        ('"\xc3\xa9"', '"\xc3\xa9"'),
-        (r'"\xc2\x85"', r'"\xc2\x85"'),
-    ],
-)
-def test_strings_have_escapes_for_what_cannot_be_seen(written: str, formatted: str) -> None:
-    assert expression(written) == formatted
-
-
-# Long lines
-
-
-def test_long_arguments_are_aligned_in_lines_of_similar_widths() -> None:
-    assert body('printf("%-16s %d %d %d %d %d\\n", comm, pid, tid, args.first, args.second, args.the_third_one);') == (
-        'printf("%-16s %d %d %d %d %d\\n", comm, pid, tid,\n       args.first, args.second, args.the_third_one);'
+def test_a_list_that_is_too_long_has_lines_of_similar_widths_behind_its_bracket() -> None:
+    long = 'printf("%s %d %d %d %d %d %d\\n", comm, pid, tid, uid, gid, first_value, second_value, third_value);'
+    assert statements(long) == (
+        'printf("%s %d %d %d %d %d %d\\n", comm, pid, tid, uid,\n'
+        "       gid, first_value, second_value, third_value);"
+    )
+    keys = "@m[first_value_of_all, second_value_of_all, third_value_of_all, fourth_value_of_all] = 1;"
+    assert statements(keys) == (
+        "@m[first_value_of_all, second_value_of_all,\n   third_value_of_all, fourth_value_of_all] = 1;"
     )
 
 
-def test_arguments_that_do_not_fit_behind_the_bracket_are_indented() -> None:
-    long = f'"{"x" * 80}"'
-    assert body(f"printf({long}, pid, tid);") == f"printf(\n  {long},\n  pid, tid\n);"
-
-
-def test_the_only_argument_is_broken_where_it_stands() -> None:
-    one = "a_long_name_of_an_argument"
-    assert body(f"print(({one}, {one}, {one}, {one}));") == f"print(({one}, {one},\n       {one}, {one}));"
-
-
-def test_a_long_ternary_has_three_lines() -> None:
-    text = '"a text that is half a line, more or less"'
-    assert body(f"$x = $a == 1 ? {text} : {text};") == f"$x = $a == 1\n  ? {text}\n  : {text};"
-
-
-def test_a_long_condition_has_a_line_for_each_operand() -> None:
-    one = "$a_long_name_of_a_variable == 1"
-    assert body(f"if ({one} && {one} && {one}) {{ }}") == f"if (({one}) &&\n    ({one}) &&\n    ({one})) {{}}"
-
-
-def test_behind_a_long_target_the_value_has_a_line() -> None:
-    key = "a_long_name_of_a_key_in_a_map"
-    assert body(f"@m[{key}, {key}] = hist($a_long_variable, 4);") == (
-        f"@m[{key}, {key}] =\n  hist($a_long_variable, 4);"
+def test_a_list_that_does_not_fit_behind_its_bracket_is_on_lines_of_its_own() -> None:
+    text = f'"{"a" * 80}"'
+    assert statements(f"a_function_with_a_name({text}, 1, 2);") == (
+        f"a_function_with_a_name(\n  {text},\n  1, 2\n);"
     )
 
 
-def test_a_comment_behind_a_line_does_not_break_it() -> None:
-    assert body(f"f(1, 2); // {'x' * 100}") == f"f(1, 2); // {'x' * 100}"
+def test_a_block_as_the_last_argument_begins_behind_the_others() -> None:
+    assert statements("apply($x, { $y = 1; $y });") == "apply($x, {\n  $y = 1;\n  $y\n});"
 
 
-def test_columns_are_characters_and_not_bytes() -> None:
-    text = "\xc3\xa9" * 70
-    assert body(f'printf("{text}", 1, 2);') == f'printf("{text}", 1, 2);'
+def test_a_chain_that_is_too_long_has_an_operand_a_line() -> None:
+    one, two, three = (f"${letter * 30}" for letter in "abc")
+    assert statements(f"$x = {one} && {two} && {three};") == f"$x =\n  {one} &&\n  {two} &&\n  {three};"
+    assert statements(f"if ({one} || {two} || {three}) {{ }}") == (
+        f"if ({one} ||\n    {two} ||\n    {three}) {{\n}}"
+    )
 
 
-def test_a_thousand_operands_do_without_parentheses() -> None:
-    script = " + ".join(["1"] * 500)
-    assert "(" not in expression(script).replace("\n", " ")
+def test_a_ternary_that_is_too_long_has_three_lines() -> None:
+    one, two = (f"{letter * 40}" for letter in "ab")
+    assert statements(f"$x = $y ? {one} : {two};") == f"$x = $y\n  ? {one}\n  : {two};"
+
+
+def test_a_value_that_does_not_fit_behind_its_equals_sign_begins_a_line() -> None:
+    name, value = "n" * 50, "v" * 50
+    assert statements(f"@{name} = {value};") == f"@{name} =\n  {value};"
+    assert statements(f"@{name} = {value}.f;") == f"@{name} =\n  {value}.f;"
+
+
+def test_the_columns_of_a_character_are_counted_once() -> None:
+    text = f'"{"é" * 60}"'
+    assert statements(f"print({text}, 12345, 1);") == f"print({text}, 12345, 1);"
+
+
+@pytest.mark.parametrize(
+    "script", ["$x - -1", "(foo)*$a", "(foo)(1)", "-5 ? 1 : 2", "a / *$p", "a ?: b ?: c", "((a, b),)"]
+)
+def test_the_tree_stays_the_same(script: str) -> None:
+    before = find(parse(f"begin {{ $x = {script}; }}"), ast.Assignment).value
+    after = find(parse(formatted(f"begin {{ $x = {script}; }}")), ast.Assignment).value
+    assert shape(after) == shape(before)

@@ -18,7 +18,7 @@ from typing import Any, get_args
 
 import pybpftrace
 import pytest
-from formatted import outline
+from formatting import outline
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from program_strategies import programs
@@ -30,7 +30,7 @@ from pybpftrace.core.source import Source
 from pybpftrace.core.target import Target
 from pybpftrace.passes import builtin_plugins
 from pybpftrace.passes.parse.brackets import items
-from pybpftrace.passes.parse.formatter import format_source
+from pybpftrace.passes.parse.format import format_source
 from pybpftrace.passes.parse.syntax import parse_file
 
 ROOT = Path(pybpftrace.__path__[0])

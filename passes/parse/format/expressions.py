@@ -149,15 +149,20 @@ class Expressions:
             first = first.left
         row.reverse()
         is_long = len(row) > _LONGEST_ROW
-        parts: list[Document | str] = [self.operand(first)]
+        parts: list[Document | str] = [self._binary_operand(first)]
         previous = row[0][0]
         for operator, right in row:
             goes_on = PRECEDENCE[previous] >= PRECEDENCE[operator] if is_long else previous == operator in _FLATTENED
             if len(parts) > 1 and not goes_on:
                 parts = [bracketed("(", [_row(parts)], ")", hugs=True)]
-            parts += [f" {operator}", BLANK, self.operand(right)]
+            parts += [f" {operator}", BLANK, self._binary_operand(right)]
             previous = operator
         return _row(parts)
+
+    def _binary_operand(self, node: ast.Expression) -> Document:
+        """A negative number reads as well as any other literal."""
+        is_number = isinstance(node, ast.Unary) and node.operator == "-" and isinstance(node.operand, ast.IntegerLiteral)
+        return self.expression(node) if is_number else self.operand(node)
 
     def _prefixed(self, node: ast.Unary | ast.Increment | ast.Cast | ast.Comptime) -> Document:
         match node:
