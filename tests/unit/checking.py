@@ -15,7 +15,8 @@ from pybpftrace.core.target import Target
 from pybpftrace.core.types import Type
 from pybpftrace.passes import builtin_plugins
 
-TARGET = Target.from_directory(str(Path(__file__).parent.parent / "golden" / "target"))
+GOLDEN_TARGET = Path(__file__).parent.parent / "golden" / "target"
+TARGET = Target.from_directory(str(GOLDEN_TARGET))
 
 
 class _Keep:

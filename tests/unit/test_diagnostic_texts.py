@@ -621,6 +621,17 @@ CASES: list[tuple[str, str, str]] = [
         "            ~~~~~~~~\n",
     ),
     (
+        "condition of while is a string",
+        "begin { while (comm) { } }",
+        "t:1:16-20: ERROR: Invalid condition: string\n"
+        "begin { while (comm) { } }\n"
+        "               ~~~~\n"
+        "t:1:9-25: WARNING: While loops are deprecated and may be removed in the future.\n"
+        "begin { while (comm) { } }\n"
+        "        ~~~~~~~~~~~~~~~~\n"
+        "HINT: Use a for loop over a range instead, for example: for ($i : 0..10) { print($i); }\n",
+    ),
+    (
         "predicate is a string",
         "begin / comm / { }",
         "t:1:9-13: ERROR: Invalid condition: string\n"

@@ -196,6 +196,16 @@ CASES: list[tuple[str, str, str]] = [
         "                              ~~~~~\n",
     ),
     (
+        "histogram thrown away",
+        "begin { @a = hist(1); _ = @a; @a; }",
+        "t:1:27-29: ERROR: Value 'hist_t' cannot be assigned to a scratch variable.\n"
+        "begin { @a = hist(1); _ = @a; @a; }\n"
+        "                          ~~\n"
+        "t:1:31-33: ERROR: Value 'hist_t' cannot be assigned to a scratch variable.\n"
+        "begin { @a = hist(1); _ = @a; @a; }\n"
+        "                              ~~\n",
+    ),
+    (
         "histogram into a map of integers",
         "begin { @b = 1; @a = hist(1); @b = @a; }",
         "t:1:36-38: ERROR: Value 'hist_t' cannot be assigned to a map.\n"

@@ -63,10 +63,11 @@ def test_types_of_variables_do_not_depend_on_the_order_of_statements(orders: tup
     assert found[0] == found[1]
 
 
+IN_LOOP = ("", "@s = $kv.1;", "@k[$kv.0 + 1] = comm;")
 USES = st.one_of(
     st.builds("@k[{}] = {};".format, st.sampled_from(NUMBERS), st.sampled_from(TEXTS)),
     st.builds("print(@k[{}]);".format, st.sampled_from(NUMBERS)),
-    st.builds("for ($kv : @k) {{ @t = $kv; {} }}".format, st.sampled_from(["", "@s = $kv.1;", "@k[$kv.0 + 1] = comm;"])),
+    st.builds("for ($kv : @k) {{ @t = $kv; {} }}".format, st.sampled_from(IN_LOOP)),
     st.builds("@s = {};".format, st.sampled_from((*TEXTS, "@k[1]", "@s"))),
     st.builds("@t = ({}, {});".format, st.sampled_from(NUMBERS), st.sampled_from((*TEXTS, "@s"))),
 )

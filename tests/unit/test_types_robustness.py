@@ -172,7 +172,7 @@ def test_what_is_made_of_itself_is_no_trap(script: str) -> None:
         f"begin {{ $x = {' + '.join(['pid'] * 150)}; }}",
         "begin { " + " ".join(f"$v{i} = {f'$v{i - 1}' if i else '1'};" for i in range(200)) + " }",
         "begin { " + " ".join(f"@m{i} = @m{i + 1};" for i in range(100)) + " @m100 = 1000; }",
-        "begin { if (pid == 0) { @ = 0; }" + "".join(f" else if (pid == {i}) {{ @ = {i}; }}" for i in range(200)) + " }",
+        "begin { if (pid == 0) { @ = 0; }" + "".join(f" else if (pid == {i}) {{ @ = 1; }}" for i in range(200)) + " }",
     ],
 )
 def test_wide_and_deep_programs_compile(script: str) -> None:
