@@ -45,8 +45,8 @@ class Variant:
 
     `types` has every expression of the body. `bindings` gives each use of a variable its slot (two blocks may each have
     a `$x` of their own), `variables` the type of each slot. `constants` are expressions whose value follows from types
-    (`sizeof`, enum constants, `comptime`; the members of a `typeinfo`); an `if comptime` keeps only the branch that its condition's constant says,
-    and nothing in the other one has a type.
+    (`sizeof`, enum constants, `comptime`; the members of a `typeinfo`); an `if comptime` keeps only the branch that its
+    condition's constant says, and nothing in the other one has a type.
     """
 
     points: tuple[ConcretePoint, ...]
@@ -226,10 +226,10 @@ class CompiledProgram:
 class Session(Protocol):
     """The load artifact: programs loaded, begin probes run, the rest attached, a `-c` child waiting to start.
 
-    The output stage drives it: `release`, then `run_signal_probes`, `read_span`, `wait` ... until `finished` or an exit;
-    then `stop`, `run_end_probes`, the last spans and maps, `close`. In a run of tests or benchmarks nothing is attached:
-    `run_program` for each of them, with the spans of each, then `close`. Every method that talks to the kernel may
-    raise KernelError.
+    The output stage drives it: `release`, then `run_signal_probes`, `read_span`, `wait` ... until `finished` or an
+    exit; then `stop`, `run_end_probes`, the last spans and maps, `close`. In a run of tests or benchmarks nothing is
+    attached: `run_program` for each of them, with the spans of each, then `close`. Every method that talks to the
+    kernel may raise KernelError.
     """
 
     program: CompiledProgram

@@ -14,11 +14,14 @@ from llvmlite import ir
 from ...core.bpf_helpers import HELPER_IDS
 from ...core.emitter import Value
 from ...core.frozen import dataclass
-from ...core.types import BOOL, INT64, VOID, Bool, Enum, Int, Pointer, String, Type
+from ...core.types import BOOL, INT32, INT64, VOID, Bool, Enum, Int, Pointer, String, Type
 from .bpf_function import BpfFunction
 from .llvm import I8, I64, INTEGERS, PTR
 
 OWN_MEMORY = Pointer(VOID, "own")
+#: Linux calls the map's own functions instead of these helpers (do_misc_fixups of kernel/bpf/verifier.c). Before 6.4 those
+#: give an int, and nobody says what the upper half of the register holds.
+_INT_RESULTS = frozenset({"map_update_elem", "map_delete_elem", "for_each_map_elem"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +134,8 @@ class ValueEmitter:
     # Helpers
 
     def helper(self, name: str, *arguments: Value) -> Value:
-        return Value(self._call_helper(name, arguments, I64), INT64)
+        result = Value(self._call_helper(name, arguments, I64), INT64)
+        return Value(self.cast(result, INT32).handle, INT64) if name in _INT_RESULTS else result
 
     def helper_address(self, name: str, *arguments: Value) -> Value:
         """Calls a helper that gives the address of memory, or null."""

@@ -320,7 +320,9 @@ def test_an_aggregation_reads_as_a_number(call: str, type_: str, number: str) ->
     assert {name: kind for name, (_, kind) in checked.maps().items()} == {"@m": type_, "@b": "int64", "@i": number}
 
 
-@pytest.mark.parametrize(("call", "type_"), [("stats(1)", "stats_t"), ("stats(pid)", "ustats_t"), ("hist(1)", "hist_t")])
+@pytest.mark.parametrize(
+    ("call", "type_"), [("stats(1)", "stats_t"), ("stats(pid)", "ustats_t"), ("hist(1)", "hist_t")]
+)
 def test_other_aggregations_are_only_themselves(call: str, type_: str) -> None:
     assert type_of("@m", f"@m = {call};") == type_
 

@@ -161,8 +161,10 @@ class Expressions:
 
     def _binary_operand(self, node: ast.Expression) -> Document:
         """A negative number reads as well as any other literal."""
-        is_number = isinstance(node, ast.Unary) and node.operator == "-" and isinstance(node.operand, ast.IntegerLiteral)
-        return self.expression(node) if is_number else self.operand(node)
+        match node:
+            case ast.Unary(operator="-", operand=ast.IntegerLiteral()):
+                return self.expression(node)
+        return self.operand(node)
 
     def _prefixed(self, node: ast.Unary | ast.Increment | ast.Cast | ast.Comptime) -> Document:
         match node:
