@@ -44,6 +44,8 @@ def read_object(data: bytes, section_name: str) -> tuple[list[ObjectFunction], b
     sections = [_SECTION.unpack_from(data, section_offset + i * section_size) for i in range(section_count)]
     names = _contents(data, sections[names_index])
     by_name = {_text(names, section[0]): index for index, section in enumerate(sections)}
+    if section_name not in by_name:
+        return [], b""  # no program
     code_index = by_name[section_name]
     code = _contents(data, sections[code_index])
 

@@ -19,8 +19,8 @@ from .bpf_function import BpfFunction
 from .llvm import I8, I64, INTEGERS, PTR
 
 OWN_MEMORY = Pointer(VOID, "own")
-#: Linux calls the map's own functions instead of these helpers (do_misc_fixups of kernel/bpf/verifier.c). Before 6.4 those
-#: give an int, and nobody says what the upper half of the register holds.
+#: Linux calls the map's own functions instead of these helpers (do_misc_fixups of kernel/bpf/verifier.c). Before 6.4
+#: those give an int, and nobody says what the upper half of the register holds.
 _INT_RESULTS = frozenset({"map_update_elem", "map_delete_elem", "for_each_map_elem"})
 
 

@@ -241,7 +241,9 @@ class TreeBuilder:
     if_expression = if_statement
 
     def _check_condition(self, condition: ast.Expression) -> None:
-        """A condition's parentheses hold an expression: neither a tuple nor a record."""
+        """A condition's own parentheses hold an expression: neither a tuple nor a record."""
+        if condition in self._outer:
+            return  # the type checker has more to say of `((1, 2))`
         match condition:
             case ast.Tuple(span, ()):
                 self._error("expected expression", Span(span.end - 1, span.end))

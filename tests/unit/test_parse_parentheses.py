@@ -176,3 +176,9 @@ def test_what_parentheses_cannot_hold(script: str, report: str) -> None:
 @pytest.mark.parametrize("word", ["true", "false"])
 def test_a_truth_value_in_parentheses_is_no_type(word: str) -> None:
     assert shape(expression(f"({word}) & 1")) == f"({word.title()} & 1)"
+
+
+def test_a_tuple_in_parentheses_of_its_own_is_a_condition_that_the_type_checker_refuses() -> None:
+    (choice,) = parse("BEGIN { if ((1, 2)) { } }").probes[0].body.statements
+    assert isinstance(choice, ast.If)
+    assert shape(choice.condition) == shape(expression("(1, 2)"))
