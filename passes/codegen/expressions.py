@@ -52,7 +52,7 @@ def lower_expression(lowering: BodyLowering, node: ast.Expression, wanted: tuple
         case ast.IntegerLiteral(value=value):
             return emitter.constant(value & _ALL_ONES, lowering.types[node])
         case ast.StringLiteral(value=value):
-            return emitter.string_constant(value)
+            return emitter.string_constant(value.partition(b"\0")[0])  # a string ends at its first NUL
         case ast.BooleanLiteral(value=value):
             return emitter.constant(int(value), BOOL)
         case ast.Variable():
