@@ -229,7 +229,7 @@ _FUNCTION = _record(FunctionInfo, _COUNT, _COUNT, _TEXT)
 _PROGRAM_SPEC = _record(
     ProgramSpec, _TEXT, _POINT, _TEXT, _BYTES, _sequence(_RELOCATION), _sequence(_LINE), _sequence(_FUNCTION)
 )
-_MAP = _record(MapSpec, _TEXT, _TEXT, _COUNT, _COUNT, _COUNT, _optional(_TYPE), _optional(_TYPE))
+_MAP = _record(MapSpec, _TEXT, _TEXT, _COUNT, _COUNT, _COUNT, _optional(_TYPE), _optional(_TYPE), _BYTES)
 _EVENT = _record(EventSpec, _NUMBER, _TEXT, _sequence(_TYPE), _mapping((_write_setting, _read_setting)))
 _FAILURE = _record(FailureSite, _COUNT, _COUNT, _TEXT, _TEXT, _COUNT, _COUNT, _COUNT, _COUNT)
 _PROGRAM = _record(
@@ -269,6 +269,8 @@ def _check_program(program: CompiledProgram) -> None:
         if site.program >= len(program.programs) or not 1 <= site.line <= site.end_line <= lines:
             raise ValueError("a failure site points nowhere")
     for map_ in program.maps:
+        if map_.contents and (map_.kind != "array" or len(map_.contents) != map_.value_size):
+            raise ValueError("a map's contents are no value of it")
         for type_, size in ((map_.key_type, map_.key_size), (map_.value_type, map_.value_size)):
             if type_ is not None and size_of(type_) > size:
                 raise ValueError("a map's type is larger than its entries")

@@ -20,6 +20,7 @@ from .types import Type
 # A run from the cache has no tree, and making the classes of `ast` would take a tenth of its start.
 if TYPE_CHECKING:
     from . import ast
+    from .c_functions import CModule
     from .c_types import CTypes
 
     Program = ast.Program
@@ -64,12 +65,14 @@ class TypedProbe:
 
 @dataclass(frozen=True, slots=True)
 class TypedProgram:
-    """The type-check artifact. `maps` is ordered by name; `c_types` are the C types that its types refer to."""
+    """The type-check artifact. `maps` is ordered by name; `c_types` are the C types that its types refer to,
+    `c_modules` the imported C files, in the program's order."""
 
     program: Program
     probes: tuple[TypedProbe, ...]
     maps: Mapping[str, MapTypes]
     c_types: CTypes
+    c_modules: tuple[CModule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +146,7 @@ class MapSpec:
     """One BPF map. Names that begin with `@` are the script's; others belong to the compiler.
 
     `kind` is the kernel's map type in lower case. A scalar script map's value is followed by 8 bytes that are not
-    zero once it was assigned.
+    zero once it was assigned. `contents` is what the only value of an array is to begin with, empty for zeros.
     """
 
     name: str
@@ -153,6 +156,7 @@ class MapSpec:
     max_entries: int
     key_type: Type | None = None
     value_type: Type | None = None
+    contents: bytes = b""
 
     @property
     def is_script_map(self) -> bool:
@@ -196,6 +200,8 @@ SCRATCH_MAP = "scratch"
 FAILURES_MAP = "failures"
 GLOBALS_MAP = "globals"
 ZEROS_MAP = "zeros"
+#: Variables of imported C files, all of them in one value; programs cannot write to the constants.
+C_CONSTANTS_MAP, C_VARIABLES_MAP = "c_constants", "c_variables"
 GLOBALS = ("start_time", "cpid")
 
 

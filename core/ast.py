@@ -438,8 +438,18 @@ class Function(Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class CFile(Node):
+    """An imported C file whose functions the script can call; it stands where the import does."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Program(Node):
-    """The parse artifact: a whole script. Positions in it are offsets into `source`."""
+    """The parse artifact: a whole script. Positions in it are offsets into `source`.
+
+    `source` has the text of `c_files` too, behind that of the scripts, so that a place in their code can be shown.
+    """
 
     source: Source
     preamble: tuple[CDefinition, ...]
@@ -449,6 +459,7 @@ class Program(Node):
     macros: tuple[Macro, ...]
     functions: tuple[Function, ...]
     probes: tuple[Probe, ...]
+    c_files: tuple[CFile, ...] = ()
 
 
 @cache

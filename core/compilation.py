@@ -10,6 +10,7 @@ from dataclasses import dataclass as mutable_dataclass
 from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
+from .c_functions import CFunction, CModule
 from .c_types import CTypes, NoCTypes
 from .config import Config
 from .diagnostics import Diagnostics
@@ -47,8 +48,8 @@ class CompileOptions:
 
 @mutable_dataclass(slots=True)
 class Compilation:
-    """`config` is replaced by the pass that reads the script's config block, and `c_types` by the one that reads its C
-    preamble; by nothing else."""
+    """`config` is replaced by the pass that reads the script's config block, `c_types` by the one that reads its C
+    preamble, and `c_modules` by the one that compiles imported C files; by nothing else."""
 
     target: Target
     functions: Registry[Function]
@@ -56,8 +57,14 @@ class Compilation:
     pipeline: Pipeline
     config: Config = field(default_factory=Config)
     c_types: CTypes = field(default_factory=NoCTypes)
+    c_modules: tuple[CModule, ...] = ()
     options: CompileOptions = field(default_factory=CompileOptions)
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
+
+    @property
+    def c_functions(self) -> dict[str, CFunction]:
+        """The functions of imported C files by name."""
+        return {function.name: function for module in self.c_modules for function in module.functions}
 
     def run_passes(self, stage: str, artifact: Any) -> Any:
         """Runs a stage's passes in order, from the stage's input to its result.

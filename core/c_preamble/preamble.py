@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from ..c_types import CTypes, NoCTypes
 from ..target.btf_types import BtfError
-from ..target.dependency import Dependency, file_fact
 from .clang_types import ClangTypes
 from .kernel_declarations import KernelDeclarations
 from .script_types import ScriptTypes
-from .search_path import clang_arguments
+from .search_facts import search_facts
+from .search_path import TYPES_GUARD, clang_arguments
 from .translation_unit import CONFLICT, Complaint, TranslationUnit
 from .unit_text import UnitText
 
@@ -42,8 +42,8 @@ def parse_preamble(program: ast.Program, compilation: Compilation, kernel: BtfCT
     except (BtfError, ImportError, OSError, ValueError) as error:
         diagnostics.error(f"C definitions: {error}", program.preamble[0].span if program.preamble else None)
         return kernel
-    for path in unit.included_files():
-        target.remember(Dependency("file", path, file_fact(path)))
+    for dependency in search_facts(unit.included_files(), arguments, target.kernel_release):
+        target.remember(dependency)
     if unit.complaints:
         if clashes:
             diagnostics.warning(CONFLICT)
@@ -63,7 +63,8 @@ def _parse(text: UnitText, arguments: list[str], kernel: KernelDeclarations) -> 
             break
         unit = TranslationUnit(text, arguments, kernel.text)
         if any(c.is_redefinition for c in unit.complaints) and not any(c.is_redefinition for c in alone.complaints):
-            return alone, True
+            # Headers that were to be spared what the kernel says have to say it themselves now.
+            return TranslationUnit(text, [word for word in arguments if word != f"-D{TYPES_GUARD}"]), True
     return unit, False
 
 

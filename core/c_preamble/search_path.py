@@ -19,9 +19,13 @@ KERNEL_MACROS = ("__KERNEL__", "__BPF_TRACING__", *(f"__HAVE_BUILTIN_BSWAP{bits}
                  'KBUILD_MODNAME="bpftrace"')  # fmt: skip
 #: Defined where the kernel's types come from BTF: scripts guard includes of kernel headers with the first, and the
 #: second keeps the kernel's own <linux/types.h> from saying the same again.
-BTF_MACROS = ("BPFTRACE_HAVE_BTF", "_LINUX_TYPES_H")
+TYPES_GUARD = "_LINUX_TYPES_H"
+BTF_MACROS = ("BPFTRACE_HAVE_BTF", TYPES_GUARD)
+#: What that header says besides, which is not in BTF because it is no type (include/uapi/linux/types.h).
+_TYPES_MACROS = ("__bitwise=", "__bitwise__=", *(f"__aligned_{name}=__{name} __attribute__((aligned(8)))"
+                 for name in ("u64", "s64", "be64", "le64")))  # fmt: skip
 #: The name of arch/NAME in the kernel's tree, for a machine in uname(2)'s words.
-_KERNEL_ARCHITECTURES = {
+KERNEL_ARCHITECTURES = {
     "x86_64": "x86", "i686": "x86", "aarch64": "arm64", "armv7l": "arm", "ppc64le": "powerpc", "ppc64": "powerpc",
     "s390x": "s390", "riscv64": "riscv", "loongarch64": "loongarch", "mips64": "mips",
 }  # fmt: skip
@@ -36,21 +40,26 @@ def clang_arguments(options: CompileOptions, architecture: str, release: str, ha
     for directory in ("/usr/local/include", f"/usr/include/{architecture}-linux-gnu", "/usr/include"):
         arguments += ["-isystem", directory]
     if has_btf:
-        arguments += [f"-D{name}" for name in BTF_MACROS]
+        arguments += [f"-D{macro}" for macro in (*BTF_MACROS, *_TYPES_MACROS)]
     for path in options.include_files:
         arguments += ["-include", path]
     return arguments
+
+
+def kernel_trees(release: str) -> tuple[str, str]:
+    """Where the running kernel's headers are if they are installed."""
+    return os.path.join("/lib/modules", release, "source"), os.path.join("/lib/modules", release, "build")
 
 
 def _kernel_arguments(architecture: str, release: str) -> Iterator[str]:
     """For a tree of kernel headers, where there is one: the environment's, else that of the running kernel."""
     places = [os.environ.get("BPFTRACE_KERNEL_SOURCE"), os.environ.get("BPFTRACE_KERNEL_BUILD")]
     if not any(places):
-        places = [os.path.join("/lib/modules", release, name) for name in ("source", "build")]
+        places = list(kernel_trees(release))
     trees = list(dict.fromkeys(place for place in places if place and os.path.isdir(place)))
     if not trees:
         return
-    arch = os.environ.get("ARCH") or _KERNEL_ARCHITECTURES.get(architecture, architecture)
+    arch = os.environ.get("ARCH") or KERNEL_ARCHITECTURES.get(architecture, architecture)
     insides = (f"arch/{arch}/include", f"arch/{arch}/include/generated", "include", f"arch/{arch}/include/uapi",
                f"arch/{arch}/include/generated/uapi", "include/uapi", "include/generated/uapi")  # fmt: skip
     for inside in insides:

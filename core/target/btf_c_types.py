@@ -74,6 +74,10 @@ class BtfCTypes:
                     return types.Struct(f"{tag} {name}", by_name=True, alignment=1)
         return None
 
+    def with_id(self, type_id: int) -> types.Type:
+        """The type that has this id in the BTF itself, not in a module's. Raises BtfError."""
+        return self._type(next(self.readers()), type_id)
+
     def readers(self) -> Iterator[Btf]:
         """The kernel's BTF, then that of its modules, which is opened only when somebody goes on to ask."""
         if self._readers is None:

@@ -31,6 +31,7 @@ class Dependency:
     | path | name searched | the paths found, in order |
     | machine | possible_cpus, online_cpus, pid_namespace | the Target attribute of that name |
     | symbol | kernel symbol | (address, boot id), address None when there is none |
+    | environment | variable | its text, None when it is not set |
     """
 
     kind: str
@@ -152,4 +153,5 @@ current_facts: dict[str, Callable[[Dependency], Fact]] = {
     "path": lambda dependency: search_fact(dependency.key),
     "machine": lambda dependency: machine_facts[dependency.key](),
     "symbol": lambda dependency: symbol_fact(dependency.key, dependency.fact),
+    "environment": lambda dependency: os.environ.get(dependency.key),
 }

@@ -27,9 +27,10 @@ class CodegenStage:
             return None
         from .assemble import Assemble
         from .build_ir import BuildIr
+        from .link_c import LinkC
         from .optimize import Optimize
 
-        return [BuildIr(), Optimize(), Assemble()]
+        return [BuildIr(), LinkC(), Optimize(), Assemble()]
 
 
 PLUGIN = CodegenStage()

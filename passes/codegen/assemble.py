@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import struct
 from collections.abc import Mapping
 
-from ...core.artifacts import CompiledProgram, ExpandedProbe, FunctionInfo, LineInfo, ProgramSpec, Relocation
+from ...core.artifacts import (
+    C_CONSTANTS_MAP,
+    C_VARIABLES_MAP,
+    CompiledProgram,
+    ExpandedProbe,
+    FunctionInfo,
+    LineInfo,
+    MapSpec,
+    ProgramSpec,
+    Relocation,
+)
+from ...core.bytecode import INSTRUCTION_SIZE
 from ...core.compilation import Compilation
 from ...core.frozen import dataclass
 from .link import link
 from .machine import STACK_LIMIT, target_machine
-from .module import IrModule
-from .object_file import ObjectFunction, read_object
+from .module import C_PREFIX, IrModule
+from .object_file import ObjectFunction, read_data, read_object
 
 _KINDS = {"map": "map", "value": "map_value"}
+#: The maps that hold the variables of imported C files.
+_VARIABLES = {"constants": C_CONSTANTS_MAP, "variables": C_VARIABLES_MAP}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,21 +43,46 @@ class Assemble:
         from .llvm import SECTION
 
         data = target_machine().emit_object(llvm.parse_assembly(module.optimized))
-        objects, btf = read_object(data, SECTION)
+        objects, btf = read_object(data, SECTION, _first_lines(module))
         functions = {function.name: function for function in objects}
         programs = tuple(_program(probe, functions, module, compilation) for probe in module.expanded.probes)
+        variables = [_map_of(kind, data) for kind in _VARIABLES if any(_uses(p, kind) for p in programs)]
         return CompiledProgram(
             source=module.expanded.typed.program.source,
             architecture=compilation.target.architecture,
             config=compilation.config,
             programs=programs,
-            maps=module.maps,
+            maps=(*module.maps, *variables),
             events=module.events,
             failures=module.failures,
             origins=module.origins,
             btf=btf,
             dumps={"ir": module.ir, "ir-opt": module.optimized},
         )
+
+
+def _first_lines(module: IrModule) -> dict[str, int] | None:
+    """Where the lines of the script and of imported C files are in the joined source, by the names in debug places."""
+    typed = module.expanded.typed
+    if not typed.c_modules:
+        return None
+    source = typed.program.source
+    paths = {module.path for module in typed.c_modules}
+    files = {path: line for line, name in source.files if (path := os.path.abspath(name)) in paths}
+    return {os.path.join(".", source.name): 1, **files}
+
+
+def _uses(program: ProgramSpec, kind: str) -> bool:
+    return any(relocation.map == _VARIABLES[kind] for relocation in program.relocations)
+
+
+def _map_of(kind: str, data: bytes) -> MapSpec:
+    """The map with all variables of a kind."""
+    contents = bytearray()
+    for section in read_data(data).values():
+        if section.kind == kind:
+            contents += bytes(section.start - len(contents)) + section.contents
+    return MapSpec(_VARIABLES[kind], "array", 4, len(contents), 1, contents=bytes(contents))
 
 
 def _program(
@@ -57,15 +97,20 @@ def _program(
         hint = "A smaller on_stack_limit, shorter expressions or fewer loops inside each other may help."
         compilation.diagnostics.error(message, first.span, hints=(hint,))
     relocations = []
+    instructions = bytearray(built.instructions)
     for index, symbol in built.relocations:
         kind, _, number = symbol.partition(".")
+        if kind in _VARIABLES:
+            struct.pack_into("<i", instructions, (index + 1) * INSTRUCTION_SIZE + 4, int(number))
+            relocations.append(Relocation(index, "map_value", _VARIABLES[kind]))
+            continue
         relocations.append(Relocation(index, _KINDS[kind], module.maps[int(number)].name))
     return ProgramSpec(
         name=probe.program_name,
         point=probe.point,
         program_type=probe_type.program_type,
-        instructions=built.instructions,
+        instructions=bytes(instructions),
         relocations=tuple(relocations),
         lines=tuple(LineInfo(*line) for line in built.lines),
-        functions=tuple(FunctionInfo(*function) for function in built.functions),
+        functions=tuple(FunctionInfo(at, kind, name.removeprefix(C_PREFIX)) for at, kind, name in built.functions),
     )

@@ -23,15 +23,17 @@ class BuildIr:
         from .llvm import DebugPlaces
         from .lower import BodyLowering
 
-        source = expanded.typed.program.source
+        typed = expanded.typed
+        source = typed.program.source
         module = ir.Module(source.name)
         module.triple = "bpfel"
         resources = Resources(expanded, compilation)
         debug = DebugPlaces(module, source.name)
+        c_functions = {function.name: function for module in typed.c_modules for function in module.functions}
         for number, probe in enumerate(expanded.probes):
             resources.use_probe_type(probe.point.probe_type)
             emitter = EventEmitter(module, probe, number, resources, debug, compilation)
-            BodyLowering(emitter, probe, expanded.typed.maps, expanded.typed.c_types, compilation).lower()
+            BodyLowering(emitter, probe, typed.maps, typed.c_types, compilation, c_functions).lower()
         return IrModule(
             expanded,
             str(module),

@@ -26,6 +26,7 @@ from ...core.types import (
     size_of,
     tuple_layout,
 )
+from .c_functions import call_c_function
 from .call_site import EmittedCall
 from .conditions import chain
 from .convert import cast_value, is_scalar, store, typed
@@ -109,6 +110,8 @@ def _literal(lowering: BodyLowering, value: int | bytes | bool, type_: Type) -> 
 def _call(
     lowering: BodyLowering, node: ast.Call | ast.Identifier, name: str, wanted: tuple[Value, int] | None
 ) -> Value:
+    if isinstance(node, ast.Call) and (imported := lowering.imported_function(name)) is not None:
+        return call_c_function(lowering, node, imported)
     site = EmittedCall(lowering, node, lowering.types[node])
     with site.emitting(wanted):
         result = lowering.function(name).emit(lowering.emitter, site)
@@ -118,7 +121,7 @@ def _call(
 def _unary(lowering: BodyLowering, node: ast.Unary) -> Value:
     emitter = lowering.emitter
     if node.operator == "&":
-        return typed(emitter.detached(_address(lowering, node.operand)), lowering.types[node])
+        return typed(emitter.detached(address_of(lowering, node.operand)), lowering.types[node])
     operand = lowering.expression(node.operand)
     zero = emitter.constant(0)
     match node.operator:
@@ -129,7 +132,7 @@ def _unary(lowering: BodyLowering, node: ast.Unary) -> Value:
     return typed(emitter.binary("^", operand, emitter.constant(_ALL_ONES)), lowering.types[node])
 
 
-def _address(lowering: BodyLowering, operand: ast.Expression) -> Value:
+def address_of(lowering: BodyLowering, operand: ast.Expression) -> Value:
     """The address of a variable, of a scalar map's value, or of a keyed map itself."""
     match operand:
         case ast.Variable():

@@ -75,9 +75,12 @@ def _refer(code: bytearray, index: int, distance: int) -> None:
     struct.pack_into("<i", code, at + 4, distance)
 
 
-def _deepest(name: str, functions: Mapping[str, ObjectFunction]) -> int:
+def _deepest(name: str, functions: Mapping[str, ObjectFunction], above: tuple[str, ...] = ()) -> int:
+    """Of a function of C that calls itself once: the kernel will not have it, and says so."""
+    if name in above:
+        return 0
     function = functions[name]
-    below = max((_deepest(target, functions) for _, target in function.references), default=0)
+    below = max((_deepest(target, functions, (*above, name)) for _, target in function.references), default=0)
     used = max(1, stack_of(function.instructions))
     return -(-used // _STACK_UNIT) * _STACK_UNIT + below
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from ...core import ast
 from ...core.artifacts import ExpandedProbe, MapTypes
+from ...core.c_functions import CFunction
 from ...core.c_types import CTypes
 from ...core.compilation import Compilation
 from ...core.emitter import Value
@@ -34,6 +35,7 @@ class BodyLowering:
         maps: Mapping[str, MapTypes],
         c_types: CTypes,
         compilation: Compilation,
+        c_functions: Mapping[str, CFunction] | None = None,
     ) -> None:
         self.emitter = emitter
         self.types = probe.variant.types
@@ -41,6 +43,7 @@ class BodyLowering:
         self.c_types = c_types
         self.compilation = compilation
         self.maps = MapAccess(self, maps)
+        self._c_functions = c_functions or {}
         self._probe = probe
         self._bindings = probe.variant.bindings
         self._homes = Homes(probe.node, probe.variant)
@@ -72,6 +75,10 @@ class BodyLowering:
         function = self.compilation.functions.get(name)
         assert function is not None, "unknown names were reported by the type checker"
         return function
+
+    def imported_function(self, name: str) -> CFunction | None:
+        """The function of an imported C file that a call means, unless it means one of ours."""
+        return None if self.compilation.functions.get(name) is not None else self._c_functions.get(name)
 
     # Variables
 

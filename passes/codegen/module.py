@@ -7,12 +7,16 @@ from collections.abc import Mapping
 from ...core.artifacts import EventSpec, ExpandedProgram, FailureSite, MapSpec
 from ...core.frozen import dataclass
 
+#: What the names of imported C files begin with, so that they are none of a program's or a map's.
+C_PREFIX = "c."
+
 
 @dataclass(frozen=True, slots=True)
 class IrModule:
     """`ir` is what was built, `optimized` what LLVM made of it (empty before). Function names are program names.
 
-    A global `map.N` stands for the fd of `maps[N]`, `value.N` for the address of its only value.
+    A global `map.N` stands for the fd of `maps[N]`, `value.N` for the address of its only value, `c.NAME` is what an
+    imported C file calls NAME.
     """
 
     expanded: ExpandedProgram

@@ -7,7 +7,7 @@ the kernel's Documentation/bpf/btf.rst (.BTF.ext).
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ...core.bytecode import BPF_PSEUDO_CALL, CALL, INSTRUCTION_SIZE, JMP, decode
 from ...core.frozen import dataclass
@@ -19,6 +19,10 @@ _SYMBOL = struct.Struct("<IBBHQQ")
 _RELOCATION = struct.Struct("<QQ")
 _EXT_HEADER = struct.Struct("<HBBIIIII")
 _STT_FUNC = 2
+#: How to unwind the stack: of no use to the kernel.
+_UNWINDING = ".eh_frame"
+_SHT_PROGBITS, _SHT_NOBITS = 1, 8
+_SHF_WRITE, _SHF_ALLOC, _SHF_EXECINSTR = 1, 2, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +42,42 @@ class ObjectFunction:
     type_id: int
 
 
-def read_object(data: bytes, section_name: str) -> tuple[list[ObjectFunction], bytes]:
-    """The functions of one section in the order of their addresses, and the .BTF blob."""
-    _, _, _, _, _, section_offset, _, _, _, _, section_size, section_count, names_index = _HEADER.unpack_from(data)
-    sections = [_SECTION.unpack_from(data, section_offset + i * section_size) for i in range(section_count)]
-    names = _contents(data, sections[names_index])
+@dataclass(frozen=True, slots=True)
+class DataSection:
+    """Variables of imported C files, `start` bytes behind the first of their kind: 'constants' or 'variables'."""
+
+    kind: str
+    start: int
+    contents: bytes
+
+
+def read_data(data: bytes) -> dict[int, DataSection]:
+    """The sections that hold variables, by their index. Each begins at a multiple of 16 bytes."""
+    sections, names = _sections(data)
+    found: dict[int, DataSection] = {}
+    ends = {"constants": 0, "variables": 0}
+    for index, section in enumerate(sections):
+        name_at, kind, flags, _, _, size, *_ = section
+        if kind not in (_SHT_PROGBITS, _SHT_NOBITS) or flags & (_SHF_ALLOC | _SHF_EXECINSTR) != _SHF_ALLOC:
+            continue
+        if size and _text(names, name_at) != _UNWINDING:
+            contents = bytes(size) if kind == _SHT_NOBITS else _contents(data, section)
+            name = "variables" if flags & _SHF_WRITE else "constants"
+            start = -(-ends[name] // 16) * 16
+            found[index] = DataSection(name, start, contents)
+            ends[name] = start + size
+    return found
+
+
+def read_object(
+    data: bytes, section_name: str, first_lines: Mapping[str, int] | None = None
+) -> tuple[list[ObjectFunction], bytes]:
+    """The functions of one section in the order of their addresses, and the .BTF blob.
+
+    With `first_lines` the code's lines are counted from there, by the file that they are in; those of other files are
+    left out. A relocation's symbol is a map's name, or KIND.OFFSET for a variable (`read_data`).
+    """
+    sections, names = _sections(data)
     by_name = {_text(names, section[0]): index for index, section in enumerate(sections)}
     if section_name not in by_name:
         return [], b""  # no program
@@ -57,6 +92,7 @@ def read_object(data: bytes, section_name: str) -> tuple[list[ObjectFunction], b
         for name_at, info, _, section, value, size in symbols
         if section == code_index and info & 0xF == _STT_FUNC
     }
+    variables = read_data(data)
     maps: list[tuple[int, str]] = []
     references = dict(_resolved_calls(code, functions))
     if ".rel" + section_name in by_name:
@@ -64,6 +100,9 @@ def read_object(data: bytes, section_name: str) -> tuple[list[ObjectFunction], b
             name_at, _, _, section, value, _ = symbols[info >> 32]
             if section == code_index:
                 references[offset] = functions[value + _addend(code, offset, info & 0xFFFFFFFF)][0]
+            elif section in variables:
+                inside = value + _addend(code, offset, info & 0xFFFFFFFF)
+                maps.append((offset, f"{variables[section].kind}.{variables[section].start + inside}"))
             else:
                 assert info & 0xFFFFFFFF == R_BPF_64_64, "what is not a function is a map"
                 maps.append((offset, _text(strings, name_at)))
@@ -72,7 +111,7 @@ def read_object(data: bytes, section_name: str) -> tuple[list[ObjectFunction], b
     types: dict[int, int] = {}
     lines: list[tuple[int, int, int]] = []
     if ".BTF.ext" in by_name:
-        types, lines = _read_ext(_contents(data, sections[by_name[".BTF.ext"]]), btf, section_name)
+        types, lines = _read_ext(_contents(data, sections[by_name[".BTF.ext"]]), btf, section_name, first_lines)
     return [
         ObjectFunction(
             name,
@@ -84,6 +123,13 @@ def read_object(data: bytes, section_name: str) -> tuple[list[ObjectFunction], b
         )
         for start, (name, end) in sorted(functions.items())
     ], btf
+
+
+def _sections(data: bytes) -> tuple[list[tuple[int, ...]], bytes]:
+    """The headers of all sections, and the table of their names."""
+    _, _, _, _, _, section_offset, _, _, _, _, section_size, section_count, names_index = _HEADER.unpack_from(data)
+    sections = [_SECTION.unpack_from(data, section_offset + i * section_size) for i in range(section_count)]
+    return sections, _contents(data, sections[names_index])
 
 
 def _addend(code: bytes, offset: int, kind: int) -> int:
@@ -111,16 +157,21 @@ def _resolved_calls(code: bytes, functions: dict[int, tuple[str, int]]) -> Itera
                 yield index * INSTRUCTION_SIZE, target[0]
 
 
-def _read_ext(data: bytes, btf: bytes, section_name: str) -> tuple[dict[int, int], list[tuple[int, int, int]]]:
+def _read_ext(
+    data: bytes, btf: bytes, section_name: str, first_lines: Mapping[str, int] | None
+) -> tuple[dict[int, int], list[tuple[int, int, int]]]:
     """{code offset: function type id}, [(code offset, line, column)] of one section."""
     _, _, _, header_length, func_offset, func_length, line_offset, line_length = _EXT_HEADER.unpack_from(data)
     function_records = _ext_records(data, header_length + func_offset, func_length, btf, section_name)
     functions = {at: fields[0] for at, fields in function_records}
     lines = []
+    strings = _btf_strings(btf)
     for at, fields in _ext_records(data, header_length + line_offset, line_length, btf, section_name):
         # struct bpf_line_info: file name, line text, line << 10 | column
-        place = fields[2]
-        lines.append((at, place >> 10, place & 0x3FF))
+        file_name, _, place = fields
+        first = 1 if first_lines is None else first_lines.get(_text(strings, file_name))
+        if first is not None:
+            lines.append((at, (place >> 10) + first - 1, place & 0x3FF))
     return functions, lines
 
 
@@ -155,4 +206,4 @@ def _contents(data: bytes, section: tuple[int, ...]) -> bytes:
 
 
 def _text(table: bytes, at: int) -> str:
-    return table[at : table.index(b"\0", at)].decode()
+    return table[at : table.index(b"\0", at)].decode(errors="surrogateescape")

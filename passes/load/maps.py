@@ -10,7 +10,7 @@ import os
 import struct
 from collections.abc import Iterable, Mapping
 
-from ...core.artifacts import GLOBALS, GLOBALS_MAP, ZEROS_MAP, MapSpec
+from ...core.artifacts import C_CONSTANTS_MAP, GLOBALS, GLOBALS_MAP, ZEROS_MAP, MapSpec
 from ...core.config import Config
 from ...core.linux import bpf, machine
 from ...core.types import round_up
@@ -103,16 +103,18 @@ def _is_array(spec: MapSpec) -> bool:
 def _create(spec: MapSpec, ring_bytes: int) -> int:
     if spec.kind == "ringbuf":
         return _create_ring(spec.name, ring_bytes)
-    is_zeros = spec.name == ZEROS_MAP
-    flags = bpf.MapFlag.RDONLY_PROG if is_zeros else 0
+    is_constant = spec.name in (ZEROS_MAP, C_CONSTANTS_MAP)
+    flags = bpf.MapFlag.RDONLY_PROG if is_constant else 0
     fd = bpf.create_map(_map_type(spec), spec.key_size, spec.value_size, spec.max_entries, flags, spec.name)
-    if is_zeros:
-        # Its values are known for good, so the verifier may read them while it checks a program.
-        try:
+    try:
+        if spec.contents:
+            bpf.update(fd, bytes(4), spec.contents)
+        if is_constant:
+            # Its values are known for good, so the verifier may read them while it checks a program.
             bpf.freeze(fd)
-        except bpf.KernelError:
-            os.close(fd)
-            raise
+    except bpf.KernelError:
+        os.close(fd)
+        raise
     return fd
 
 

@@ -1,4 +1,4 @@
-"""How what a script imports comes into it: other scripts, C headers, directories of both.
+"""How what a script imports comes into it: other scripts, C headers, C files, directories of all of them.
 
 An imported script's text is put behind the importing one's in one joined source, so that every span of the program
 points into the same text. An import runs with the tracer's rights, so a file or directory that everybody can write is
@@ -24,8 +24,8 @@ REFUSED = "cowardly refusing to import from a directory with global write permis
 STATEMENT = "Import statements that are not at the top level are primarily for the standard library"
 #: Bytes of one imported script, and how deep imports nest.
 SIZE_LIMIT, DEPTH_LIMIT = 16 << 20, 64
-_SCRIPT, _HEADER, _BPF = ".bt", ".h", (".bpf.c", ".bpf.o")
-_SUPPORTED = (_SCRIPT, _HEADER, *_BPF)
+_SCRIPT, _HEADER, _C_FILE, _OBJECT = ".bt", ".h", ".bpf.c", ".bpf.o"
+_SUPPORTED = (_SCRIPT, _HEADER, _C_FILE, _OBJECT)
 
 
 def resolve(program: ast.Program, compilation: Compilation) -> ast.Program:
@@ -44,6 +44,7 @@ def resolve(program: ast.Program, compilation: Compilation) -> ast.Program:
         tuple(macro for piece in pieces for macro in piece.macros),
         tuple(function for piece in pieces for function in piece.functions),
         tuple(probe for piece in pieces for probe in piece.probes),
+        tuple(file for piece in pieces for file in piece.c_files),
     )
 
 
@@ -125,6 +126,8 @@ class _Importer:
             inner = os.path.join(path, name)
             if not name.endswith(_SUPPORTED) or os.path.isdir(inner):
                 continue
+            if name.endswith(_OBJECT) and name.removesuffix(_OBJECT) + _C_FILE in names:
+                continue  # what the C file beside it was compiled to
             if _is_writable_by_all(inner):
                 self._diagnostics.error(REFUSED, node.span, hints=[f"everybody can write {inner!r}"])
                 continue
@@ -132,15 +135,15 @@ class _Importer:
         return pieces
 
     def _file(self, path: str, node: ast.Import, depth: int) -> list[ast.Program]:
-        if path.endswith(_BPF):
+        if path.endswith(_OBJECT):
             self._diagnostics.error(
-                f"cannot import {os.path.basename(path)!r}: functions of a separately compiled BPF object cannot be "
-                "linked into a script's programs",
+                f"cannot import {os.path.basename(path)!r}: compiled BPF objects cannot be linked into a script's "
+                "programs",
                 node.span,
-                hints=["only scripts (.bt) and C headers (.h) can be imported"],
+                hints=["import the C file that it was compiled from (.bpf.c), which is compiled along with the script"],
             )
             return []
-        if not path.endswith((_SCRIPT, _HEADER)):
+        if not path.endswith(_SUPPORTED):
             self._diagnostics.error(f"unknown import type: {os.path.basename(path)!r}", node.span)
             return []
         if depth == DEPTH_LIMIT:
@@ -152,6 +155,8 @@ class _Importer:
         if content is None:
             return []
         self._target.remember(Dependency("text", path, text_fact(content)))
+        if path.endswith(_C_FILE):
+            return [self._c_file(path, content, node)]
         return [self._header(path, node)] if path.endswith(_HEADER) else self._imported(path, content, depth)
 
     def _content(self, path: str, node: ast.Import) -> bytes | None:
@@ -180,6 +185,12 @@ class _Importer:
             self._failed("a header's path cannot have such characters", node)
         include = ast.CDefinition(node.span, f'#include "{os.fsencode(absolute).decode("latin-1")}"')
         return ast.Program(node.span, self.source, (include,), (), (), (), (), (), ())
+
+    def _c_file(self, path: str, content: bytes, node: ast.Import) -> ast.Program:
+        """A piece with one C file, which a later stage compiles; its text is there to be shown."""
+        self.source, _ = self.source.with_file(path, content.decode("latin-1"))
+        self._diagnostics.source = self.source
+        return ast.Program(node.span, self.source, (), (), (), (), (), (), (), (ast.CFile(node.span, path),))
 
     def _imported(self, path: str, content: bytes, depth: int) -> list[ast.Program]:
         self.source, offset = self.source.with_file(path, content.decode("latin-1"))

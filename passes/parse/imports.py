@@ -1,4 +1,4 @@
-"""Brings in what a script imports: other scripts, C headers, directories of both.
+"""Brings in what a script imports: other scripts, C headers, C files, directories of all of them.
 
 Most scripts import nothing, so how files are found and read is imported only for those that do.
 """

@@ -27,6 +27,7 @@ class TypeCheckStage:
             return None
         from .c_definitions import LoadCTypes
         from .c_macros import ExpandCMacros
+        from .c_modules import BuildCModules
         from .calls import CheckCalls
         from .fold import FoldConstants
         from .infer import InferTypes
@@ -38,6 +39,7 @@ class TypeCheckStage:
 
         return [
             LoadCTypes(),
+            BuildCModules(),
             ReplaceParameters(),
             ExpandCMacros(),
             FoldConstants(),

@@ -36,6 +36,7 @@ class _BodyCheck:
 
     def __init__(self, compilation: Compilation) -> None:
         self._functions = compilation.functions
+        self._c_functions = compilation.c_functions
         self._diagnostics = compilation.diagnostics
         self._words: set[ast.Node] = set()
         self._assigned: set[ast.Node] = set()
@@ -77,7 +78,8 @@ class _BodyCheck:
     ) -> None:
         function = self._functions.get(name)
         if function is None or not function.callable:
-            self._words.update(arguments)
+            if name not in self._c_functions:
+                self._words.update(arguments)
             return
         for index, argument in enumerate(arguments):
             if index in function.signature.words:

@@ -22,6 +22,7 @@ from ...core.types import (
     settle,
 )
 from .body import warn_if_lossy
+from .c_functions import c_call_type, private_hint
 from .call_site import TypedCall
 from .casts import cast_type
 from .constants import fold_types
@@ -130,7 +131,11 @@ def _call(
     functions = body.compilation.functions
     function = functions.get(name)
     if function is None or not (function.callable or isinstance(node, ast.Identifier)):
-        return body.error(f"Unknown function: '{name}'", node, did_you_mean(name, _known_names(body, bare=False)))
+        imported = body.compilation.c_functions
+        if isinstance(node, ast.Call) and name in imported:
+            return c_call_type(body, node, imported[name])
+        hints = private_hint(body, name) or did_you_mean(name, [*_known_names(body, bare=False), *imported])
+        return body.error(f"Unknown function: '{name}'", node, hints)
     types: list[Type] = []
     missing = False
     for index, argument in enumerate(arguments):

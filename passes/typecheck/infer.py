@@ -50,7 +50,8 @@ class InferTypes:
             TypedProbe(probe.node, tuple(_variant(body) for body in layouts))
             for probe, layouts in zip(matched.probes, bodies, strict=True)
         )
-        return TypedProgram(matched.program, typed, maps.types(declarations), compilation.c_types)
+        settled = maps.types(declarations)
+        return TypedProgram(matched.program, typed, settled, compilation.c_types, compilation.c_modules)
 
 
 class ProbeCheck:

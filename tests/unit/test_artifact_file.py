@@ -72,6 +72,7 @@ PROGRAM = CompiledProgram(
     maps=(
         MapSpec("@", "percpu_hash", 28, 16, 4096, Tuple((String(16), INT32)), COUNT),
         MapSpec("events", "ringbuf", 0, 0, 65536),
+        MapSpec("c_constants", "array", 4, 3, 1, contents=b"a\xff\0"),
     ),
     events=(
         EventSpec(
@@ -99,7 +100,7 @@ SAVED = to_bytes(PROGRAM, DEPENDENCIES)
 
 def signed(body: bytes) -> bytes:
     """A file whose checksum fits, whatever is in it."""
-    return b"pybpftrace-program 2 %s %d\n%s" % (blake2b(body, digest_size=16).hexdigest().encode(), len(body), body)
+    return b"pybpftrace-program 3 %s %d\n%s" % (blake2b(body, digest_size=16).hexdigest().encode(), len(body), body)
 
 
 def body() -> list[object]:
@@ -171,8 +172,8 @@ def test_saving_to_a_device_writes_to_it_and_leaves_it_a_device() -> None:
     [
         (b"", "x: not a pybpftrace program"),
         (b"#!/bin/sh\n", "x: not a pybpftrace program"),
-        (SAVED.replace(b"m 2 ", b"m 1 ", 1), "x: in format version 1, only 2 is read here: compile it again"),
-        (SAVED.replace(b"m 2 ", b"m \x1b[31m ", 1), "x: in format version ?[31m, only"),
+        (SAVED.replace(b"m 3 ", b"m 1 ", 1), "x: in format version 1, only 3 is read here: compile it again"),
+        (SAVED.replace(b"m 3 ", b"m \x1b[31m ", 1), "x: in format version ?[31m, only"),
         (SAVED[:-1], "x: truncated"),
         (SAVED[:20], "x: truncated"),
         (SAVED + b"x", "x: corrupt (the checksum does not fit)"),
@@ -245,6 +246,8 @@ def test_a_forged_value_anywhere_gives_an_artifact_error_or_a_program_that_saves
         {"programs": (replace(PROGRAM.programs[0], functions=(FunctionInfo(0, 7, "f"), FunctionInfo(0, 7, "g"))),)},
         {"maps": (PROGRAM.maps[0], PROGRAM.maps[0])},
         {"maps": (replace(PROGRAM.maps[0], key_size=4),)},
+        {"maps": (*PROGRAM.maps[:2], replace(PROGRAM.maps[2], value_size=4))},
+        {"maps": (*PROGRAM.maps[:2], replace(PROGRAM.maps[2], kind="hash"))},
         {"events": PROGRAM.events * 2},
         {"failures": (replace(PROGRAM.failures[0], program=1),)},
         {"failures": (replace(PROGRAM.failures[0], line=9, end_line=9),)},

@@ -7,7 +7,7 @@ import struct
 import pytest
 from pybpftrace.core.disassembler import disassemble
 from pybpftrace.passes.codegen.link import link, stack_of
-from pybpftrace.passes.codegen.object_file import ObjectFunction, read_object
+from pybpftrace.passes.codegen.object_file import ObjectFunction, read_data, read_object
 
 
 def insn(code: int, dst: int = 0, src: int = 0, offset: int = 0, imm: int = 0) -> bytes:
@@ -135,3 +135,77 @@ def test_references_to_functions_are_found_whatever_form_llvm_gives_them() -> No
         "r2 = func[first] ll", "call bpf_loop",
         "call bpf_ktime_get_ns",
     ]  # fmt: skip
+
+
+WITH_VARIABLES = """
+target triple = "bpfel"
+define i64 @main(i64 %x) section "programs" !dbg !4 {
+  %a = getelementptr i8, ptr @table, i64 %x
+  %b = load i8, ptr %a, !dbg !7
+  %c = load i32, ptr @count, !dbg !8
+  %d = add i32 %c, 1
+  store i32 %d, ptr @count
+  %e = load i64, ptr @zero, !dbg !9
+  %f = zext i8 %b to i64
+  %g = add i64 %e, %f
+  ret i64 %g
+}
+@text = internal constant [20 x i8] c"abcdefghijklmnopqrs\\00"
+@table = internal constant [3 x i8] c"xyz"
+@count = internal global i32 7
+@zero = internal global i64 0
+@llvm.used = appending global [1 x ptr] [ptr @text]
+!llvm.dbg.cu = !{!0}
+!llvm.module.flags = !{!3}
+!0 = distinct !DICompileUnit(language: DW_LANG_C99, file: !1, emissionKind: FullDebug)
+!1 = !DIFile(filename: "script", directory: ".")
+!2 = !DIFile(filename: "/x/y.bpf.c", directory: "/")
+!3 = !{i32 2, !"Debug Info Version", i32 3}
+!4 = distinct !DISubprogram(name: "main", file: !1, line: 1, type: !5, spFlags: DISPFlagDefinition, unit: !0)
+!5 = !DISubroutineType(types: !{null})
+!6 = distinct !DILexicalBlockFile(scope: !4, file: !2, discriminator: 0)
+!7 = !DILocation(line: 3, column: 2, scope: !6)
+!8 = !DILocation(line: 2, column: 1, scope: !4)
+!9 = !DILocation(line: 4, column: 1, scope: !10)
+!10 = distinct !DILexicalBlockFile(scope: !4, file: !11, discriminator: 0)
+!11 = !DIFile(filename: "/x/header.h", directory: "/")
+"""
+
+
+def compiled(text: str) -> bytes:
+    import llvmlite.binding as llvm
+    from pybpftrace.passes.codegen.machine import target_machine
+
+    data: bytes = target_machine().emit_object(llvm.parse_assembly(text))
+    return data
+
+
+def test_variables_have_a_place_among_those_of_their_kind() -> None:
+    data = compiled(WITH_VARIABLES)
+    ((main,), _) = read_object(data, "programs")
+    values = {"constants": b"", "variables": b""}
+    for section in read_data(data).values():
+        assert section.start % 16 == 0
+        values[section.kind] = values[section.kind].ljust(section.start, b"\0") + section.contents
+    symbols = dict.fromkeys(symbol for _, symbol in main.relocations)
+    found = [(kind, values[kind][int(at) :]) for kind, _, at in (symbol.partition(".") for symbol in symbols)]
+    starts = [(kind, rest[:4]) for kind, rest in found]
+    assert sorted(starts) == [
+        ("constants", b"xyz"), ("variables", bytes(4)), ("variables", b"\7\0\0\0")]  # fmt: skip
+
+
+def test_lines_are_counted_from_where_their_file_begins_and_those_of_other_files_are_left_out() -> None:
+    data = compiled(WITH_VARIABLES)
+    ((main,), _) = read_object(data, "programs", {"./script": 1, "/x/y.bpf.c": 101})
+    assert {(line, column) for _, line, column in main.lines} == {(103, 2), (2, 1)}
+    ((main,), _) = read_object(data, "programs")
+    assert (4, 1) in {(line, column) for _, line, column in main.lines}
+
+
+def test_a_function_that_calls_itself_is_linked_and_counted_once() -> None:
+    code = insn(0x7B, 10, 1, -16) + CALL + EXIT
+    functions = {
+        "main": ObjectFunction("main", code, (), ((1, "a"),), (), 0),
+        "a": ObjectFunction("a", code, (), ((1, "a"),), (), 0),
+    }
+    assert link("main", functions).stack == 16 + 16

@@ -126,11 +126,42 @@ def test_another_kind_of_file_is_refused(files: Path) -> None:
     assert script.marked() == ['import "x.txt";']
 
 
-@pytest.mark.parametrize("name", ["x.bpf.c", "x.bpf.o"])
-def test_bpf_code_is_refused_with_what_is_missing(files: Path, name: str) -> None:
-    (files / name).write_text("")
-    expected = "functions of a separately compiled BPF object cannot be linked into a script's programs"
-    assert expected in imported(files, f'import "{name}"; begin {{ }}').message
+def test_a_c_file_is_noted_where_the_import_is_and_its_text_can_be_shown(files: Path) -> None:
+    (files / "x.bpf.c").write_text("int one;\nint two;\n")
+    program = imported(files, 'import "x.bpf.c";\nbegin { }').program
+    (file,) = program.c_files
+    assert (file.path, program.source.text[file.span.start : file.span.end]) == (
+        str(files / "x.bpf.c"), 'import "x.bpf.c";')  # fmt: skip
+    line = program.source.text[: program.source.text.index("int two")].count("\n") + 1
+    assert program.source.file_line(line) == (str(files / "x.bpf.c"), 2)
+
+
+def test_a_c_file_is_imported_once_however_many_scripts_do(files: Path) -> None:
+    (files / "x.bpf.c").write_text("")
+    (files / "a.bt").write_text('import "x.bpf.c";')
+    script = imported(files, 'import "a.bt"; import "x.bpf.c"; begin { }')
+    assert len(script.program.c_files) == 1
+
+
+def test_a_compiled_object_is_refused_with_what_to_do_instead(files: Path) -> None:
+    (files / "x.bpf.o").write_text("")
+    script = imported(files, 'import "x.bpf.o"; begin { }')
+    assert script.message == (
+        "ERROR: cannot import 'x.bpf.o': compiled BPF objects cannot be linked into a script's programs"
+    )
+    (hint,) = script.hints
+    assert hint.startswith("import the C file that it was compiled from (.bpf.c)")
+
+
+def test_in_a_directory_an_object_beside_its_c_file_is_left_alone(files: Path) -> None:
+    lib = files / "lib"
+    lib.mkdir()
+    for name in ("x.bpf.c", "x.bpf.o"):
+        (lib / name).write_text("")
+    script = imported(files, 'import "lib"; begin { }')
+    assert [file.path for file in script.program.c_files] == [str(lib / "x.bpf.c")]
+    (lib / "y.bpf.o").write_text("")
+    assert imported(files, 'import "lib"; begin { }').message.startswith("ERROR: cannot import 'y.bpf.o'")
 
 
 @pytest.mark.parametrize("name", ["gone.bt", "", "a\\0b.bt", "/nowhere/x.bt"])

@@ -29,6 +29,7 @@ ffffffffc0001000 t in_module\t[some_module]
         Dependency("path", "libc", ("/lib/a", "/lib/b")),
         Dependency("cgroup", "/sys/fs/cgroup", 1),
         Dependency("symbol", "jiffies", (18446744071578845184, "boot")),
+        Dependency("environment", "ARCH", None),
     ],
 )
 def test_a_dependency_survives_the_way_through_json(dependency: Dependency) -> None:
@@ -49,6 +50,16 @@ def test_a_text_holds_as_long_as_its_content_is_the_same(tmp_path: Path) -> None
     assert still_holds(dependency)
     file.write_bytes(b"two")
     assert not still_holds(dependency)
+
+
+def test_a_variable_of_the_environment_holds_as_long_as_it_has_its_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    unset, is_set = Dependency("environment", "X_TREE", None), Dependency("environment", "X_TREE", "/a")
+    monkeypatch.delenv("X_TREE", raising=False)
+    assert (still_holds(unset), still_holds(is_set)) == (True, False)
+    monkeypatch.setenv("X_TREE", "/a")
+    assert (still_holds(unset), still_holds(is_set)) == (False, True)
+    monkeypatch.setenv("X_TREE", "/b")
+    assert not still_holds(is_set)
 
 
 def test_a_file_holds_as_long_as_nothing_replaces_it(tmp_path: Path) -> None:
