@@ -28,7 +28,7 @@ _PROGRAMS = "programs"
 ENTRY_LIMIT = 512
 BYTE_LIMIT = 64 << 20
 #: Packages whose version changes what the compiler makes of a script.
-_COMPILER_PACKAGES = ("llvmlite", "lark")
+_COMPILER_PACKAGES = ("llvmlite", "lark", "clang")
 
 
 def cache_key(facts: Mapping[str, object]) -> str:

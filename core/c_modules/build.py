@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from ..binary.elf_format import ElfError
 from ..c_functions import CModule
+from ..c_preamble.search_facts import search_facts
 from ..source import printable
 from ..target.btf_types import BtfError
-from ..target.dependency import Dependency, file_fact
 from .clang import Build, BuildError, ClangMissing, compile_file
 from .contents import Contents, read_contents
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from .. import ast
     from ..compilation import Compilation
 
+#: Where clang looks for headers after all other directories.
+_SYSTEM = ("-isystem", "/usr/local/include", "-isystem", "/usr/include")
 _STATIC = re.compile(r"\bstatic\b[^;{}()=]*\b(\w+)\s*\(")
 FAILED, WARNINGS = "failed to build", "found external warnings"
 _INSTALL = "install clang (Debian: apt-get install clang), or run a program that was saved with --emit elsewhere"
@@ -63,8 +65,10 @@ def _compile(file: ast.CFile, compilation: Compilation) -> tuple[Build, Contents
     except (ElfError, BtfError, OSError) as error:
         diagnostics.error(f"cannot import {_short(path)}: {error}", file.span)
         return None
-    for header in result.includes:
-        target.remember(Dependency("file", header, file_fact(header)))
+    searched = (os.path.dirname(path), *compilation.options.include_directories)
+    arguments = [*(f"-I{directory}" for directory in searched), *_SYSTEM]
+    for fact in search_facts(result.includes, arguments, target.kernel_release):
+        target.remember(fact)
     if result.warnings.strip():
         diagnostics.warning(WARNINGS, file.span, hints=(_said(result.warnings),))
     return result, contents

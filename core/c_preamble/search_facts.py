@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ..target.dependency import Dependency, file_fact
-from .search_path import kernel_trees
+from .search_path import BUILT_IN_HEADERS, kernel_trees
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -32,13 +32,20 @@ def search_facts(headers: Iterable[str], arguments: Sequence[str], release: str)
             if header.startswith(directory + "/"):
                 relative = header[len(directory) + 1 :]
                 absent.update(os.path.join(earlier, relative) for earlier in directories[:position])
-    for path in sorted(absent):
-        if file_fact(path) is None:
-            yield Dependency("file", path, None)
+    for path in sorted({_topmost_missing(path) for path in absent if file_fact(path) is None}):
+        yield Dependency("file", path, None)
 
 
 def _searched(arguments: Sequence[str]) -> list[str]:
-    """The directories of the search path in order: those of -I come before those of -isystem."""
+    """The directories of the search path in order: those of -I come before those of -isystem. Our own change only with
+    our code."""
     own = [word[2:] for word in arguments if word.startswith("-I")]
-    system = [word for before, word in pairwise(arguments) if before == "-isystem"]
+    system = [word for before, word in pairwise(arguments) if before == "-isystem" and word != BUILT_IN_HEADERS]
     return [os.path.abspath(directory) for directory in (*own, *system)]
+
+
+def _topmost_missing(path: str) -> str:
+    """The ancestor without which the path cannot be there: many paths share one."""
+    while file_fact(above := os.path.dirname(path)) is None and above != path:
+        path = above
+    return path
