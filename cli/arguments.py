@@ -28,6 +28,7 @@ class Arguments:
     include_directories: tuple[str, ...] = ()
     include_files: tuple[str, ...] = ()
     allows_unsafe: bool = False
+    probes_everything: bool = False
     pid: int | None = None
     command: str | None = None
     output: str | None = None

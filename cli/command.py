@@ -75,6 +75,13 @@ OPTIONS = [
         "include_files", "--include", group=_MAIN, metavar="FILE", multiple=True, help="#include FILE before the script"
     ),
     Option("allows_unsafe", "--unsafe", group=_MAIN, is_flag=True, help="allow functions that change what they trace"),
+    Option(
+        "probes_everything",
+        "--probe-everything",
+        group=_MAIN,
+        is_flag=True,
+        help="allow patterns that mean every function of the kernel, such as kprobe:*",
+    ),
     Option("test", "--test", group=_MAIN, count=True, callback=checks.mode_flag, help="run the test probes, then end"),
     Option(
         "bench", "--bench", group=_MAIN, count=True, callback=checks.mode_flag, help="time the bench probes, then end"

@@ -112,6 +112,7 @@ def compile_script(script: Script, house: House, config: Config, target: Target)
                 include_files=arguments.include_files,
                 directory=script.directory,
                 allows_unsafe=arguments.allows_unsafe,
+                probes_everything=arguments.probes_everything,
             ),
             diagnostics=diagnostics,
         )
@@ -169,6 +170,7 @@ def _facts(script: Script, house: House, config: Config, fingerprint: object) ->
         "kernel": [machine.kernel_build_id(), machine.kernel_release()],
         "name": script.name,
         "pid": arguments.pid,
+        "probes everything": arguments.probes_everything,
         "plugins": house.plugin_stamps(),
         "script": script.data.decode("latin-1"),
         "use": arguments.use,

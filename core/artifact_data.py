@@ -13,7 +13,7 @@ from typing import Any
 
 from .artifacts import CompiledProgram, EventSpec, FailureSite, FunctionInfo, LineInfo, MapSpec, ProgramSpec, Relocation
 from .config import Config
-from .probe import ConcretePoint
+from .probe import ConcretePoint, Setting
 from .source import Source
 from .types import Array, Enum, Int, OwnedType, Pointer, Record, Struct, Tuple, Type, from_data, size_of, to_data
 
@@ -147,7 +147,7 @@ def _check_type(type_: Type) -> None:
                 raise ValueError(f"no enum has {size} bytes")
         case OwnedType(params=params, integer=integer):
             for param in params:
-                _SETTING[1](param)
+                _PARAMETER[1](param)
             if integer is not None:
                 _check_type(integer)
     if not 0 <= size_of(type_) < _U32:
@@ -189,6 +189,15 @@ def _read_setting(data: Any) -> Any:
     raise ValueError("an event's setting is no plain data")
 
 
+def _read_point_setting(data: object) -> Setting:
+    if type(data) in (str, int):
+        return data  # type: ignore[return-value]
+    for kind in (str, int):
+        if type(data) is list and all(type(item) is kind for item in data):
+            return tuple(data)
+    raise ValueError("an attach point's setting is no plain data")
+
+
 def _read_source_text(data: Any) -> str:
     text: str = _TEXT[1](data)
     text.encode("latin-1")  # one character per byte, see core.source; UnicodeEncodeError is a ValueError
@@ -216,13 +225,13 @@ def _one_of(*kinds: type) -> Shape:
 _TEXT, _FLAG = _plain(str), _plain(bool)
 _COUNT = _integer(0, _U32)
 _NUMBER = _integer(0, _U64)
-_SETTING = _one_of(str, int)
+_PARAMETER = _one_of(str, int)
 _PLAIN_VALUE = _one_of(str, int, bool)
 _BYTES: Shape = (_write_bytes, _read_bytes)
 _TYPE: Shape = (to_data, _read_type)
 _SOURCE = _record(Source, _TEXT, (lambda text: text, _read_source_text))
 _CONFIG: Shape = (Config.to_data, _read_config)
-_POINT = _record(ConcretePoint, _TEXT, _TEXT, _mapping(_SETTING))
+_POINT = _record(ConcretePoint, _TEXT, _TEXT, _mapping((_write_setting, _read_point_setting)), _COUNT)
 _RELOCATION = _record(Relocation, _COUNT, _TEXT, _TEXT)
 _LINE = _record(LineInfo, _COUNT, _COUNT, _COUNT)
 _FUNCTION = _record(FunctionInfo, _COUNT, _COUNT, _TEXT)

@@ -32,7 +32,8 @@ class CompileOptions:
     count failed reads and look-ups too (`-k`), which ordinary ones let pass. `arguments` are the script's own: the
     positional ones, and `named` ones as (name, text) for `getopt`, with a text of None for a bare `--name`.
     `include_directories` and `include_files` (-I, --include) are for the C preamble. `directory` is where the script's
-    imports are looked for. `allows_unsafe` is `--unsafe`.
+    imports are looked for. `allows_unsafe` is `--unsafe`, `probes_everything` is
+    `--probe-everything`.
     """
 
     pid: int | None = None
@@ -44,6 +45,7 @@ class CompileOptions:
     include_files: tuple[str, ...] = ()
     directory: str = "."
     allows_unsafe: bool = False
+    probes_everything: bool = False
 
 
 @mutable_dataclass(slots=True)

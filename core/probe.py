@@ -8,7 +8,7 @@ uses.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from .frozen import dataclass
@@ -32,24 +32,98 @@ class NoMatch(AttachPointError):
     """The target has no such point. What then happens is the config key `missing_probes`' to say."""
 
 
+#: Settings are plain data, so that they can be saved with a compiled program.
+Setting = str | int | tuple[str, ...] | tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class PointSpec:
     """An attach point that a probe type has read but not yet matched: its settings as plain data."""
 
     probe_type: str
-    settings: Mapping[str, str | int]
+    settings: Mapping[str, Setting]
+
+    def text(self, key: str) -> str:
+        value = self.settings[key]
+        assert isinstance(value, str)
+        return value
+
+    def number(self, key: str) -> int:
+        value = self.settings[key]
+        assert isinstance(value, int)
+        return value
 
 
 @dataclass(frozen=True, slots=True)
 class ConcretePoint:
-    """One place that a program is attached to.
+    """What one program is attached to, by one link: one place, or with a multi link several.
 
-    `name` is the probe's full name (what `probe` prints). `settings` is all that `attach` needs, as plain data.
+    `name` is the probe's full name (what `probe` prints); that of several places is the text with its wildcard.
+    `settings` is all that `attach` needs, as plain data. `count` is the number of places.
     """
 
     probe_type: str
     name: str
-    settings: Mapping[str, str | int]
+    settings: Mapping[str, Setting]
+    count: int = 1
+
+    def text(self, key: str) -> str:
+        value = self.settings[key]
+        assert isinstance(value, str)
+        return value
+
+    def number(self, key: str) -> int:
+        value = self.settings[key]
+        assert isinstance(value, int)
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Of a setting that is a sequence of texts; empty when it is not there."""
+        return tuple(str(item) for item in _items(self.settings, key))
+
+    def numbers(self, key: str) -> tuple[int, ...]:
+        """Of a setting that is a sequence of numbers; empty when it is not there."""
+        return tuple(int(item) for item in _items(self.settings, key))
+
+
+def _items(settings: Mapping[str, Setting], key: str) -> tuple[str, ...] | tuple[int, ...]:
+    value = settings.get(key, ())
+    assert isinstance(value, tuple)
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class MatchRequest:
+    """What is known when attach points are matched, or the points of a target listed.
+
+    `pid` is the process of `-p`; `allows_unsafe` is `--unsafe`; `probes_everything` is `--probe-everything`, without
+    which a pattern that means every function of the kernel is refused. `missing_probes` is the config key: what a point
+    that is not there is worth saying. `warn` records a warning at the attach point. `points_of` matches another attach
+    point, written as in a script: a probe type may expand into others that way, and its points are then theirs. It
+    raises as `match` does.
+    """
+
+    target: Target
+    pid: int | None
+    allows_unsafe: bool
+    probes_everything: bool
+    missing_probes: str
+    warn: Callable[[str], None]
+    points_of: Callable[[str], list[ConcretePoint]]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSettings:
+    """What BPF_PROG_LOAD is told of a program beside its instructions.
+
+    `attach_type` is the expected attach type, a number of `core.linux.bpf_constants.AttachType`. A program of type
+    `tracing` also names the type that it attaches to in some BTF: `btf_id`, in the kernel's own when `target_fd` is 0,
+    else in the module BTF or the BPF program of that descriptor, which load closes once the program is loaded.
+    """
+
+    attach_type: int = 0
+    btf_id: int = 0
+    target_fd: int = 0
 
 
 class Link(Protocol):
@@ -99,6 +173,11 @@ class ProbeType:
     or 'none'. `preemptible`: another task may run the same program on the same CPU before this run ends, so that
     per-CPU scratch has to be claimed. `attached_backwards`: of several programs on one event the kernel runs the last
     one first, so load attaches these after all others, in reverse order.
+
+    `searched`: when a wildcard in place of the provider (`*:vfs_read`) looks here too, in a script as in `-l`: 'always'
+    (things of the kernel), 'process' (only with `-p` or behind the path of a file), or 'never'. `traces`: what the
+    builtin `func` names: a 'kernel' function, a 'user' function, or ''. `has_registers`: the context begins with struct
+    pt_regs, for `reg()` and `usermode`.
     """
 
     names: ClassVar[tuple[str, ...]]
@@ -110,6 +189,9 @@ class ProbeType:
     default_return: ClassVar[int] = 0
     preemptible: ClassVar[bool] = False
     attached_backwards: ClassVar[bool] = False
+    searched: ClassVar[str] = "never"
+    traces: ClassVar[str] = ""
+    has_registers: ClassVar[bool] = False
 
     def parse(self, parts: tuple[str, ...]) -> PointSpec:
         """Reads the parts of an attach point after the provider.
@@ -118,22 +200,46 @@ class ProbeType:
         """
         raise NotImplementedError
 
-    def match(self, spec: PointSpec, target: Target) -> list[ConcretePoint]:
-        """All points of the target that the attach point names, in a fixed order.
+    def match(self, spec: PointSpec, request: MatchRequest) -> list[ConcretePoint]:
+        """All places of the target that the attach point names, one point each, in a fixed order.
 
-        Raises: AttachPointError: when an exact point does not exist, or the target cannot have it.
+        A wildcard may match nothing. Raises: NoMatch: an exact point does not exist. AttachPointError: the target
+        cannot have it.
         """
         raise NotImplementedError
 
-    def list(self, target: Target) -> Iterable[str]:
-        """The names of all points that the target offers."""
+    def combine(self, spec: PointSpec, points: Sequence[ConcretePoint], request: MatchRequest) -> list[ConcretePoint]:
+        """The points to make programs for, out of what `match` gave: fewer where one link can serve several places.
+
+        Not asked when the body uses `probe`: the name of each place is then its own program's.
+        """
+        return list(points)
+
+    def session(self, entry: ConcretePoint, exit_: ConcretePoint) -> ConcretePoint | None:
+        """The point of one program for both, when this is the type of `entry` and the kernel can run a program at
+        entry and return; else None. `entry` and `exit_` are the only points of their probes, and combined."""
+        return None
+
+    def listed(self, parts: tuple[str, ...], request: MatchRequest) -> Iterable[str]:
+        """The names of all points that a pattern of `-l` names, sorted; `parts` are those after the provider.
+
+        What cannot be a pattern of this type gives nothing. Names come as they are found: there may be very many.
+        """
         raise NotImplementedError
+
+    def describe(self, name: str, request: MatchRequest) -> Iterable[str]:
+        """The lines of `-lv` below a listed name: parameters or fields, as in C."""
+        return ()
 
     def args(self, point: ConcretePoint, target: Target) -> Struct | None:
         """The layout of `args` inside the context, or None where the probe type has no `args`.
 
-        Raises: AttachPointError.
+        Only asked for probes that use `args` or `retval`. Raises: AttachPointError.
         """
+        return None
+
+    def context(self, point: ConcretePoint, target: Target) -> Type | None:
+        """The type of `ctx`, or None where the probe type has none. Raises: AttachPointError."""
         return None
 
     def argument(self, point: ConcretePoint, index: int, architecture: str) -> Type | None:
@@ -143,12 +249,19 @@ class ProbeType:
     def emit_argument(self, emitter: Emitter, index: int) -> Value:
         raise NotImplementedError
 
-    def return_value(self, point: ConcretePoint) -> Type | None:
-        """The type of `retval`, or None where the probe type has none."""
+    def return_value(self, point: ConcretePoint, target: Target) -> Type | None:
+        """The type of `retval`, or None where the probe type has none. Raises: AttachPointError."""
         return None
 
-    def emit_return_value(self, emitter: Emitter) -> Value:
+    def emit_return_value(self, emitter: Emitter, type_: Type) -> Value:
         raise NotImplementedError
+
+    def load_settings(self, program: ProgramSpec) -> LoadSettings:
+        """Asked just before the program is loaded.
+
+        Raises: NoMatch: what the program attaches to is not there. KernelError, AttachPointError: as `attach` does.
+        """
+        return LoadSettings()
 
     def attach(self, program: ProgramSpec, request: AttachRequest) -> Link:
         """Attaches a loaded program. Raises: KernelError; AttachPointError: this machine cannot have it, in words."""

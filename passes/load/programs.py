@@ -12,7 +12,10 @@ from collections.abc import Mapping
 
 from ...core.artifacts import CompiledProgram, ProgramSpec
 from ...core.linux import bpf
+from ...core.linux.errors import KernelError
+from ...core.probe import AttachPointError, LoadSettings, NoMatch
 from ...core.run import LoadError, RunOptions, load_error
+from .missing import MissingProbes
 
 _INSTRUCTION_SIZE = 8
 #: opcode of the two-slot load of a 64-bit constant (BPF_LD | BPF_IMM | BPF_DW).
@@ -24,19 +27,33 @@ _LOG_LIMIT = (16 << 20) - 2
 
 
 class Programs:
-    """The loaded programs of one CompiledProgram: `descriptors` in its order.
+    """The loaded programs of one CompiledProgram, each with its descriptor, in its order.
 
-    Raises: LoadError: when the kernel refuses one; the others are closed again. KernelError: when it refuses the types
-    that one needs.
+    Those whose target is missing are left out, if `missing` lets them be. Raises: LoadError: when the kernel refuses
+    one; the others are closed again. KernelError: when it refuses the types that one needs.
     """
 
-    def __init__(self, compiled: CompiledProgram, maps: Mapping[str, int], options: RunOptions) -> None:
-        self.descriptors: list[int] = []
+    def __init__(
+        self, compiled: CompiledProgram, maps: Mapping[str, int], options: RunOptions, missing: MissingProbes
+    ) -> None:
+        self.loaded: list[tuple[ProgramSpec, int]] = []
         has_callbacks = any(len(program.functions) > 1 for program in compiled.programs)
         btf = _load_btf(compiled.btf, needed=has_callbacks)
         try:
             for program in compiled.programs:
-                self.descriptors.append(_load(program, compiled, maps, btf, options))
+                try:
+                    settings = options.probe_types[program.point.probe_type].load_settings(program)
+                except NoMatch as error:
+                    missing.at_load(error)
+                    continue
+                except (AttachPointError, KernelError) as error:
+                    missing.at_attach(program, error)
+                    continue
+                try:
+                    self.loaded.append((program, _load(program, settings, compiled, maps, btf, options)))
+                finally:
+                    if settings.target_fd:
+                        os.close(settings.target_fd)
         except BaseException:
             self.close()
             raise
@@ -45,8 +62,8 @@ class Programs:
                 os.close(btf)  # the programs hold on to it
 
     def close(self) -> None:
-        while self.descriptors:
-            os.close(self.descriptors.pop())
+        while self.loaded:
+            os.close(self.loaded.pop()[1])
 
 
 def _load_btf(blob: bytes, *, needed: bool) -> int:
@@ -59,14 +76,19 @@ def _load_btf(blob: bytes, *, needed: bool) -> int:
         return 0
     try:
         return bpf.load_btf(blob)
-    except bpf.KernelError:
+    except KernelError:
         if needed:
             raise
         return 0
 
 
 def _load(
-    program: ProgramSpec, compiled: CompiledProgram, maps: Mapping[str, int], btf: int, options: RunOptions
+    program: ProgramSpec,
+    settings: LoadSettings,
+    compiled: CompiledProgram,
+    maps: Mapping[str, int],
+    btf: int,
+    options: RunOptions,
 ) -> int:
     described = bool(btf and program.functions and all(function.type_id for function in program.functions))
     image = bpf.ProgramImage(
@@ -74,6 +96,9 @@ def _load(
         with_maps(program, maps),
         license=compiled.config.license,
         name=program.name,
+        expected_attach_type=settings.attach_type,
+        attach_btf_id=settings.btf_id,
+        attach_btf_obj_fd=settings.target_fd,
         btf_fd=btf if described else 0,
         func_info=_function_info(program) if described else b"",
     )
@@ -88,6 +113,9 @@ def _load(
             image.insns,
             license=image.license,
             name=image.name,
+            expected_attach_type=image.expected_attach_type,
+            attach_btf_id=image.attach_btf_id,
+            attach_btf_obj_fd=image.attach_btf_obj_fd,
             btf_fd=image.btf_fd,
             func_info=image.func_info,
             log_size=log_size,
@@ -107,7 +135,7 @@ def _load(
                 log_was_cut=len(error.log) >= _LOG_LIMIT,
             )
         ) from error
-    except bpf.KernelError as error:
+    except KernelError as error:
         code = error.errno or 0
         head = f"Error loading BPF program for {program.point.name}. Error code: {-code} ({error.strerror})."
         raise load_error(head, str(error)) from error

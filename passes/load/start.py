@@ -20,12 +20,12 @@ from ...core.linux.errors import ENOTSUPP, KernelError
 from ...core.probe import LIFECYCLES, AttachPointError, AttachRequest
 from ...core.run import LoadError, RunOptions, load_error
 from .maps import Maps
+from .missing import MissingProbes
 from .processes import ChildProcess, TracedProcess
 from .programs import Programs
 from .session import KernelSession
 from .signals import RunSignals
 
-_UNABLE = "Unable to attach probe: {}. If this is expected, set the 'missing_probes' config variable to 'warn'."
 _TOO_MANY = (
     "Can't attach to {} probes because it exceeds the current limit of {} probes.\n"
     "You can increase the limit through the BPFTRACE_MAX_PROBES environment variable, but BE CAREFUL since a high "
@@ -58,11 +58,12 @@ def start(compiled: CompiledProgram, options: RunOptions) -> Session:
             undo.callback(process.close)
         maps = Maps(compiled.maps, compiled.config)
         undo.callback(maps.close)
-        programs = Programs(needed, maps.descriptors, options)
+        missing = MissingProbes(compiled.config.missing_probes, show_warnings=options.show_warnings)
+        programs = Programs(needed, maps.descriptors, options, missing)
         undo.callback(programs.close)
 
         of_life: dict[str, list[Loaded]] = {lifecycle: [] for lifecycle in LIFECYCLES}
-        for program, fd in zip(needed.programs, programs.descriptors, strict=True):
+        for program, fd in programs.loaded:
             of_life[_lifecycle(program, options)].append((program, fd))
         session = KernelSession(compiled, maps, programs, signals, process, of_life, verbose=options.verbose)
         # From here on the session owns all of it.
@@ -78,8 +79,11 @@ def start(compiled: CompiledProgram, options: RunOptions) -> Session:
             _run_begin(program, fd, options)
         if process is not None:
             process.prepare()
-        _attach_all(session, of_life["attached"], signals, options)
-        session.attached = len(needed.programs)
+        attached = _attach_all(session, of_life["attached"], signals, options, missing)
+        by_hand = sum(len(programs) for lifecycle, programs in of_life.items() if lifecycle != "attached")
+        if missing.failures and not attached and not by_hand:
+            raise load_error("Attachment failed for all probes.")
+        session.attached = attached + by_hand
         undo.pop_all()
         return session
 
@@ -144,8 +148,14 @@ def _run_begin(program: ProgramSpec, fd: int, options: RunOptions) -> None:
     _say(options, f"Attaching '{program.point.name}' probe")
 
 
-def _attach_all(session: KernelSession, loaded: list[Loaded], signals: RunSignals, options: RunOptions) -> None:
-    """Attaches probes so that those on one event run in the script's order. Raises: LoadError."""
+def _attach_all(
+    session: KernelSession, loaded: list[Loaded], signals: RunSignals, options: RunOptions, missing: MissingProbes
+) -> int:
+    """Attaches probes so that those on one event run in the script's order, and gives the number of their places.
+
+    Raises: LoadError.
+    """
+    attached = 0
     order: tuple[list[Loaded], list[Loaded]] = [], []
     for program, fd in loaded:
         order[options.probe_types[program.point.probe_type].attached_backwards].append((program, fd))
@@ -159,7 +169,10 @@ def _attach_all(session: KernelSession, loaded: list[Loaded], signals: RunSignal
         try:
             session.add_link(probe_type.attach(program, AttachRequest(fd, session.pid, cpus)))
         except (AttachPointError, KernelError) as error:
-            raise load_error(str(error), _UNABLE.format(program.point.name)) from error
+            missing.at_attach(program, error)
+        else:
+            attached += program.point.count
+    return attached
 
 
 def _say(options: RunOptions, text: str) -> None:

@@ -9,10 +9,11 @@ from dataclasses import replace
 
 from ...core import ast
 from ...core.compilation import Compilation
-from ...core.diagnostics import did_you_mean
+from ...core.diagnostics import Severity
 from ...core.frozen import dataclass
 from ...core.probe import AttachPointError, ConcretePoint, NoMatch, ProbeType
 from ...core.types import Struct
+from .attach_points import match_parts, match_request
 from .matched import Layout, MatchedProbe, MatchedProgram
 
 
@@ -32,20 +33,18 @@ class MatchPoints:
         return MatchedProgram(kept, probes)
 
 
+#: The builtins that make probes on different points different: what the body sees of the point itself.
+_SEES = ("args", "retval", "ctx")
+
+
 def _match_probe(probe: ast.Probe, compilation: Compilation) -> MatchedProbe | None:
     """The probe with its points; nothing for one that has none and is to be removed then."""
-    layouts: dict[tuple[str, object], tuple[ProbeType, Struct | None, list[ConcretePoint]]] = {}
     diagnostics, missing_probes = compilation.diagnostics, compilation.config.missing_probes
+    layouts = _Layouts(probe, compilation)
     recorded, refused = len(diagnostics.recorded), False
     for written in probe.attach_points:
         try:
-            probe_type = _probe_type(written, compilation)
-            points = probe_type.match(probe_type.parse(written.parts[1:]), compilation.target)
-            for point in points:
-                args = probe_type.args(point, compilation.target)
-                # The struct's name does not matter: `sys_enter_*` has hundreds of events and a few dozen layouts.
-                key = point.probe_type, args and (args.size, args.fields)
-                layouts.setdefault(key, (probe_type, args, []))[2].append(point)
+            layouts.add(written)
         except NoMatch as error:
             if missing_probes == "error":
                 diagnostics.error(str(error), written.span, hints=error.hints)
@@ -54,32 +53,65 @@ def _match_probe(probe: ast.Probe, compilation: Compilation) -> MatchedProbe | N
         except AttachPointError as error:
             diagnostics.error(str(error), written.span, hints=error.hints)
             refused = True
-    if not layouts and missing_probes != "error" and not refused:
+    found = layouts.finish()
+    if not found and missing_probes != "error" and not refused:
         if missing_probes == "warn":
             message = "Probe has no valid attach points. It is being removed from the program."
             diagnostics.warning(message, probe.span)
         return None
-    if not layouts and len(diagnostics.recorded) == recorded:
+    if not found and not any(d.severity is Severity.ERROR for d in diagnostics.recorded[recorded:]):
         diagnostics.error(
             "Probe has no valid attach points. If this is expected, set the 'missing_probes' config variable to "
             "'warn'.",
             probe.span,
         )
-    return MatchedProbe(
-        probe,
-        tuple(Layout(probe_type, tuple(points), args) for probe_type, args, points in layouts.values()),
-    )
+    return MatchedProbe(probe, found)
 
 
-def _probe_type(written: ast.AttachPoint, compilation: Compilation) -> ProbeType:
-    """The probe type named by the first part: canonical names in any letter case, aliases as they are spelled."""
-    provider = written.parts[0]
-    known = compilation.probe_types
-    found = known.get(provider)
-    if found is None:
-        found = known.get(provider.lower())
-        if found is not None and provider.lower() != found.names[0]:
-            found = None
-    if found is None:
-        raise AttachPointError(f"Invalid probe type: {provider}", did_you_mean(provider.lower(), known.names()))
-    return found
+class _Layouts:
+    """The points of one probe, those together whose bodies can be checked together."""
+
+    def __init__(self, probe: ast.Probe, compilation: Compilation) -> None:
+        self._compilation = compilation
+        self._found: dict[object, tuple[ProbeType, Struct | None, list[ConcretePoint]]] = {}
+        names = {node.name for node in ast.walk(probe) if isinstance(node, (ast.Identifier, ast.Call))}
+        self._sees = [name for name in _SEES if name in names]
+        self._names_points = "probe" in names
+
+    def add(self, written: ast.AttachPoint) -> None:
+        """Raises: AttachPointError."""
+        compilation = self._compilation
+
+        def warn(message: str) -> None:
+            compilation.diagnostics.warning(message, written.span)
+
+        for match in match_parts(written.parts, compilation, warn):
+            for key, args, points in self._by_layout(match.points):
+                probe_type = key[0]
+                if not self._names_points and probe_type is match.probe_type:
+                    points = probe_type.combine(match.spec, points, match_request(compilation, warn))
+                if written.name and len(match.points) == 1:
+                    points = [replace(point, name=written.name) for point in points]
+                self._found.setdefault(key, (probe_type, args, []))[2].extend(points)
+
+    def _by_layout(
+        self, points: list[ConcretePoint]
+    ) -> list[tuple[tuple[ProbeType, object], Struct | None, list[ConcretePoint]]]:
+        target = self._compilation.target
+        groups: dict[tuple[ProbeType, object], tuple[Struct | None, list[ConcretePoint]]] = {}
+        for point in points:
+            probe_type = self._compilation.probe_types.get(point.probe_type)
+            if probe_type is None:
+                raise AttachPointError(f"Invalid probe type: {point.probe_type}")
+            args = probe_type.args(point, target) if "args" in self._sees else None
+            # The struct's name does not matter: `sys_enter_*` has hundreds of events and a few dozen layouts.
+            seen: list[object] = [args and (args.size, args.fields)]
+            if "retval" in self._sees:
+                seen.append(probe_type.return_value(point, target))
+            if "ctx" in self._sees:
+                seen.append(probe_type.context(point, target))
+            groups.setdefault((probe_type, tuple(seen)), (args, []))[1].append(point)
+        return [(key, args, points) for key, (args, points) in groups.items()]
+
+    def finish(self) -> tuple[Layout, ...]:
+        return tuple(Layout(probe_type, tuple(points), args) for probe_type, args, points in self._found.values())

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, ClassVar
 from ...core.diagnostics import did_you_mean
 from ...core.frozen import dataclass
 from ...core.glob import has_wildcard
-from ...core.probe import AttachPointError, AttachRequest, ConcretePoint, Link, PointSpec, ProbeType
-from .parts import check_count, read_number
+from ...core.probe import AttachPointError, AttachRequest, ConcretePoint, Link, MatchRequest, PointSpec, ProbeType
+from .parts import check_count, listed_names, read_number
 
 if TYPE_CHECKING:
     from ...core.artifacts import ProgramSpec
-    from ...core.target import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +32,8 @@ class CounterProbe(ProbeType):
 
     program_type: ClassVar[str] = "perf_event"
     pid_filter: ClassVar[str] = "attach"
+    searched: ClassVar[str] = "always"
+    has_registers: ClassVar[bool] = True
     #: The `type` of perf_event_open(2), a name of `core.linux.perf`.
     perf_type: ClassVar[str]
     counters: ClassVar[Mapping[str, Counter]]
@@ -56,19 +57,19 @@ class CounterProbe(ProbeType):
         count = 0 if written in ("", "*") else read_number(written, f"Invalid count for {provider} probe")
         return PointSpec(provider, {"event": event, "count": count})
 
-    def match(self, spec: PointSpec, target: Target) -> list[ConcretePoint]:
+    def match(self, spec: PointSpec, request: MatchRequest) -> list[ConcretePoint]:
         count = spec.settings["count"]
         name = f"{spec.probe_type}:{spec.settings['event']}" + (f":{count}" if count else "")
         return [ConcretePoint(spec.probe_type, name, spec.settings)]
 
-    def list(self, target: Target) -> Iterable[str]:
-        return (f"{self.names[0]}:{event}:" for event in self.event_names())
+    def listed(self, parts: tuple[str, ...], request: MatchRequest) -> Iterable[str]:
+        return listed_names(self.names[0], (f"{event}:" for event in self.event_names()), parts)
 
     def attach(self, program: ProgramSpec, request: AttachRequest) -> Link:
         from .perf_links import attach_counter
 
-        event = str(program.point.settings["event"])
+        event = program.point.text("event")
         counter = self.counter(event)
         assert counter is not None, "parse accepts names of the table only"
-        period = int(program.point.settings["count"]) or counter.period
+        period = program.point.number("count") or counter.period
         return attach_counter(self.perf_type, event, counter.config, period, request)

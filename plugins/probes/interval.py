@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ...core.probe import AttachRequest, ConcretePoint, Link, PointSpec, ProbeType
+from ...core.probe import AttachRequest, ConcretePoint, Link, MatchRequest, PointSpec, ProbeType
 from .rates import list_rates, match_rate, parse_rate, sampling
 
 if TYPE_CHECKING:
     from ...core.artifacts import ProgramSpec
-    from ...core.target import Target
 
 
 class IntervalProbe(ProbeType):
@@ -18,15 +17,16 @@ class IntervalProbe(ProbeType):
 
     names = ("interval", "i")
     program_type = "perf_event"
+    has_registers = True
 
     def parse(self, parts: tuple[str, ...]) -> PointSpec:
         return parse_rate("interval", parts)
 
-    def match(self, spec: PointSpec, target: Target) -> list[ConcretePoint]:
+    def match(self, spec: PointSpec, request: MatchRequest) -> list[ConcretePoint]:
         return match_rate(spec)
 
-    def list(self, target: Target) -> Iterable[str]:
-        return list_rates("interval")
+    def listed(self, parts: tuple[str, ...], request: MatchRequest) -> Iterable[str]:
+        return list_rates("interval", parts)
 
     def attach(self, program: ProgramSpec, request: AttachRequest) -> Link:
         from .perf_links import attach_timer

@@ -7,13 +7,10 @@ tracepoint program (Linux 5.10).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from ...core.probe import ConcretePoint, PointSpec, ProbeType
+from ...core.probe import ConcretePoint, MatchRequest, PointSpec, ProbeType
 from .parts import check_count
-
-if TYPE_CHECKING:
-    from ...core.target import Target
 
 
 class LifecycleProbe(ProbeType):
@@ -26,10 +23,10 @@ class LifecycleProbe(ProbeType):
             check_count(self.names[0], parts, 0)
         return PointSpec(self.names[0], {})
 
-    def match(self, spec: PointSpec, target: Target) -> list[ConcretePoint]:
+    def match(self, spec: PointSpec, request: MatchRequest) -> list[ConcretePoint]:
         return [ConcretePoint(spec.probe_type, spec.probe_type, {})]
 
-    def list(self, target: Target) -> Iterable[str]:
+    def listed(self, parts: tuple[str, ...], request: MatchRequest) -> Iterable[str]:
         return ()
 
 

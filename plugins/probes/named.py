@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from ...core.probe import AttachPointError, ConcretePoint, PointSpec, ProbeType
+from ...core.probe import AttachPointError, ConcretePoint, MatchRequest, PointSpec, ProbeType
 from .parts import check_count
-
-if TYPE_CHECKING:
-    from ...core.target import Target
 
 
 class NamedProbe(ProbeType):
@@ -24,8 +21,8 @@ class NamedProbe(ProbeType):
             raise AttachPointError(f"{provider} probes must have a name")
         return PointSpec(provider, {"name": parts[0]})
 
-    def match(self, spec: PointSpec, target: Target) -> list[ConcretePoint]:
+    def match(self, spec: PointSpec, request: MatchRequest) -> list[ConcretePoint]:
         return [ConcretePoint(spec.probe_type, f"{spec.probe_type}:{spec.settings['name']}", spec.settings)]
 
-    def list(self, target: Target) -> Iterable[str]:
+    def listed(self, parts: tuple[str, ...], request: MatchRequest) -> Iterable[str]:
         return ()

@@ -5,6 +5,9 @@ It knows the error texts that users of bpftrace know, and nothing of any probe t
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
+from ...core.glob import glob
 from ...core.probe import AttachPointError
 
 
@@ -24,3 +27,9 @@ def read_number(text: str, complaint: str, *, maximum: int = 2**63 - 1) -> int:
         return parse_integer(text, maximum=maximum)
     except NumberError as error:
         raise AttachPointError(f"{complaint}: {error}") from error
+
+
+def listed_names(provider: str, endings: Iterable[str], parts: tuple[str, ...]) -> Iterator[str]:
+    """`PROVIDER:ENDING` for each ending that a pattern of `-l` names; an ending's last colon need not be in it."""
+    pattern = glob(":".join(parts).removesuffix(":"))
+    return (f"{provider}:{ending}" for ending in endings if pattern.fullmatch(ending.removesuffix(":")))

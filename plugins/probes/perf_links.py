@@ -25,13 +25,13 @@ Opener = Callable[[int, int], int]
 
 def attach_tracepoint(point: ConcretePoint, request: AttachRequest) -> Link:
     """One event serves all CPUs and all processes (see `perf.open_tracepoint`). Raises KernelError."""
-    event_id = tracefs.event_id(str(point.settings["category"]), str(point.settings["event"]))
+    event_id = tracefs.event_id(point.text("category"), point.text("event"))
     return DescriptorLink([perf.attach_program(perf.open_tracepoint(event_id), request.program_fd)])
 
 
 def attach_uprobe(point: ConcretePoint, request: AttachRequest, *, is_return: bool) -> Link:
     """Raises: KernelError."""
-    path, offset = str(point.settings["path"]), int(point.settings["offset"])
+    path, offset = point.text("path"), point.number("offset")
     pid = -1 if request.pid is None else request.pid
     event = perf.open_uprobe(path, offset, pid, is_return=is_return)
     return DescriptorLink([perf.attach_program(event, request.program_fd)])

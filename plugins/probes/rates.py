@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...core.probe import AttachPointError, ConcretePoint, PointSpec
-from .parts import check_count, read_number
+from .parts import check_count, listed_names, read_number
 
 #: Nanoseconds of each unit of time; `hz` is the other way to give a rate.
 NANOSECONDS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000}
@@ -42,11 +42,11 @@ def match_rate(spec: PointSpec) -> list[ConcretePoint]:
     return [ConcretePoint(spec.probe_type, name, spec.settings)]
 
 
-def list_rates(provider: str) -> Iterator[str]:
-    return (f"{provider}:{unit}:" for unit in UNITS)
+def list_rates(provider: str, parts: tuple[str, ...]) -> Iterator[str]:
+    return listed_names(provider, (f"{unit}:" for unit in UNITS), parts)
 
 
 def sampling(point: ConcretePoint) -> tuple[int, bool]:
     """(sample period in ns, False), or (events a second, True): `sample_period` and `freq` of perf_event_open(2)."""
-    unit, count = point.settings["unit"], int(point.settings["count"])
-    return (count, True) if unit == "hz" else (count * NANOSECONDS[str(unit)], False)
+    unit, count = point.text("unit"), point.number("count")
+    return (count, True) if unit == "hz" else (count * NANOSECONDS[unit], False)

@@ -6,13 +6,9 @@ Nothing is attached: the session runs these programs as it runs those of `begin`
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
-from ...core.probe import AttachPointError, ConcretePoint, PointSpec, ProbeType
-from .parts import check_count
-
-if TYPE_CHECKING:
-    from ...core.target import Target
+from ...core.probe import AttachPointError, ConcretePoint, MatchRequest, PointSpec, ProbeType
+from .parts import check_count, listed_names
 
 TRIGGER = "signal"
 SIGNALS = ("SIGUSR1",)
@@ -34,11 +30,11 @@ class SelfProbe(ProbeType):
             raise AttachPointError(f"{signal} is not a supported signal", (f"supported signals: {', '.join(SIGNALS)}",))
         return PointSpec(self.names[0], {"signal": signal})
 
-    def match(self, spec: PointSpec, target: Target) -> list[ConcretePoint]:
+    def match(self, spec: PointSpec, request: MatchRequest) -> list[ConcretePoint]:
         return [ConcretePoint(spec.probe_type, f"self:{TRIGGER}:{spec.settings['signal']}", spec.settings)]
 
-    def list(self, target: Target) -> Iterable[str]:
-        return [f"self:{TRIGGER}:{signal}" for signal in SIGNALS]
+    def listed(self, parts: tuple[str, ...], request: MatchRequest) -> Iterable[str]:
+        return listed_names("self", (f"{TRIGGER}:{signal}" for signal in SIGNALS), parts)
 
 
 PROBE_TYPES = (SelfProbe(),)

@@ -10,9 +10,18 @@ from typing import TYPE_CHECKING
 
 from ...core.glob import glob, has_wildcard
 from ...core.linux.errors import KernelError
-from ...core.probe import AttachPointError, AttachRequest, ConcretePoint, Link, NoMatch, PointSpec, ProbeType
+from ...core.probe import (
+    AttachPointError,
+    AttachRequest,
+    ConcretePoint,
+    Link,
+    MatchRequest,
+    NoMatch,
+    PointSpec,
+    ProbeType,
+)
 from ...core.types import Struct
-from .parts import check_count
+from .parts import check_count, listed_names
 
 if TYPE_CHECKING:
     from ...core.artifacts import ProgramSpec
@@ -26,6 +35,7 @@ class TracepointProbe(ProbeType):
     program_type = "tracepoint"
     space = "kernel"
     pid_filter = "program"
+    searched = "always"
     default_return = 1
 
     def parse(self, parts: tuple[str, ...]) -> PointSpec:
@@ -36,14 +46,14 @@ class TracepointProbe(ProbeType):
             raise AttachPointError("tracepoint probe must have a target")
         return PointSpec("tracepoint", {"category": parts[0], "event": parts[1]})
 
-    def match(self, spec: PointSpec, target: Target) -> list[ConcretePoint]:
+    def match(self, spec: PointSpec, request: MatchRequest) -> list[ConcretePoint]:
         try:
-            return self._points(spec, target)
+            return self._points(spec, request.target)
         except KernelError as error:  # tracefs is not there and cannot be mounted
             raise AttachPointError(str(error)) from error
 
     def _points(self, spec: PointSpec, target: Target) -> list[ConcretePoint]:
-        category, event = str(spec.settings["category"]), str(spec.settings["event"])
+        category, event = spec.text("category"), spec.text("event")
         if not has_wildcard(category + event):
             if target.tracepoint_text(category, event) is None:
                 raise NoMatch(f"Tracepoint not found: {category}:{event}", _similar(category, event, target))
@@ -51,14 +61,16 @@ class TracepointProbe(ProbeType):
         categories, events = glob(category), glob(event)
         return [_point(c, e) for c, e in target.tracepoints() if categories.fullmatch(c) and events.fullmatch(e)]
 
-    def list(self, target: Target) -> Iterable[str]:
-        return (f"tracepoint:{category}:{event}" for category, event in target.tracepoints())
+    def listed(self, parts: tuple[str, ...], request: MatchRequest) -> Iterable[str]:
+        if len(parts) == 1:
+            parts = ("*", *parts)
+        return listed_names("tracepoint", (f"{c}:{e}" for c, e in request.target.tracepoints()), parts)
 
     def args(self, point: ConcretePoint, target: Target) -> Struct | None:
         from ...core.target.tracepoint_format import TracepointFormatError
         from .record_types import RecordTypes
 
-        category, event = str(point.settings["category"]), str(point.settings["event"])
+        category, event = point.text("category"), point.text("event")
         try:
             record = target.tracepoint_format(category, event)
         except TracepointFormatError as error:

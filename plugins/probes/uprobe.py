@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ...core.glob import has_wildcard
 from ...core.numbers import NumberError, parse_integer
-from ...core.probe import AttachPointError, AttachRequest, ConcretePoint, Link, NoMatch, PointSpec, ProbeType
+from ...core.probe import (
+    AttachPointError,
+    AttachRequest,
+    ConcretePoint,
+    Link,
+    MatchRequest,
+    NoMatch,
+    PointSpec,
+    ProbeType,
+)
 from ...core.types import UINT64, Type
 from .parts import check_count, read_number
 from .registers import argument_offset, registers
@@ -33,6 +42,9 @@ class UserProbe(ProbeType):
     space: ClassVar[str] = "user"
     pid_filter: ClassVar[str] = "attach"
     preemptible: ClassVar[bool] = True
+    searched: ClassVar[str] = "process"
+    traces: ClassVar[str] = "user"
+    has_registers: ClassVar[bool] = True
     attached_backwards: ClassVar[bool] = True
     is_return: ClassVar[bool] = False
 
@@ -68,8 +80,8 @@ class UserProbe(ProbeType):
             raise AttachPointError("Cannot take more than one offset")
         return function, read_number(offsets[0], "Invalid offset")
 
-    def match(self, spec: PointSpec, target: Target) -> list[ConcretePoint]:
-        file, function = str(spec.settings["file"]), str(spec.settings["function"])
+    def match(self, spec: PointSpec, request: MatchRequest) -> list[ConcretePoint]:
+        file, function, target = spec.text("file"), spec.text("function"), request.target
         paths = target.resolve_binary(file)
         if not paths:
             raise NoMatch(f"uprobe target file '{file}' does not exist or is not executable")
@@ -83,7 +95,7 @@ class UserProbe(ProbeType):
         return points
 
     def _function_point(self, path: str, spec: PointSpec, target: Target) -> ConcretePoint | None:
-        symbol, offset = str(spec.settings["function"]), int(spec.settings["offset"])
+        symbol, offset = spec.text("function"), spec.number("offset")
         found = target.user_function(path, symbol)
         if found is None:
             return None
@@ -92,7 +104,7 @@ class UserProbe(ProbeType):
         return self._point(spec, name, found, symbol, offset)
 
     def _address_point(self, path: str, spec: PointSpec, target: Target) -> ConcretePoint | None:
-        address = int(spec.settings["offset"])
+        address = spec.number("offset")
         for symbol in target.user_functions(path):
             found = target.user_function(path, symbol)
             if found is not None and found.address <= address < found.address + max(found.size, 1):
@@ -126,7 +138,7 @@ class UserProbe(ProbeType):
         if (found.address + offset) % alignment:
             raise AttachPointError(f"Could not add uprobe into middle of instruction: {place}")
 
-    def list(self, target: Target) -> Iterable[str]:
+    def listed(self, parts: tuple[str, ...], request: MatchRequest) -> Iterable[str]:
         """Nothing: there is no list of all binaries. `-l` with a file names the functions itself."""
         return ()
 
@@ -151,10 +163,10 @@ class UretprobeProbe(UserProbe):
     names = ("uretprobe", "ur")
     is_return = True
 
-    def return_value(self, point: ConcretePoint) -> Type | None:
+    def return_value(self, point: ConcretePoint, target: Target) -> Type | None:
         return UINT64
 
-    def emit_return_value(self, emitter: Emitter) -> Value:
+    def emit_return_value(self, emitter: Emitter, type_: Type) -> Value:
         return emitter.load(emitter.context(), UINT64, registers(emitter.architecture).return_value)
 
 

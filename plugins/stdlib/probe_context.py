@@ -90,7 +90,11 @@ class ReturnValue(Function):
     uses_context: ClassVar[bool] = True
 
     def type_of(self, call: CallSite) -> Type:
-        type_ = call.probe_type.return_value(call.point)
+        try:
+            type_ = call.probe_type.return_value(call.point, call.target)
+        except AttachPointError as error:
+            call.error(str(error), hints=error.hints)
+            return UINT64
         if type_ is None:
             advice = " (try to use args.ret instead)" if call.probe_type.names[0] == "tracepoint" else ""
             call.error(
@@ -99,7 +103,34 @@ class ReturnValue(Function):
         return type_ or UINT64
 
     def emit(self, emitter: Emitter, call: EmitSite) -> Value:
-        return emitter.probe_type.emit_return_value(emitter)
+        return emitter.probe_type.emit_return_value(emitter, call.type)
 
 
-FUNCTIONS = (ProbeName(), Arguments(), NumberedArgument(), ReturnValue())
+class Context(Function):
+    """`ctx`: what the kernel hands the program, as a pointer."""
+
+    names: ClassVar[tuple[str, ...]] = ("ctx",)
+    bare: ClassVar[bool] = True
+    uses_context: ClassVar[bool] = True
+    callable: ClassVar[bool] = False
+
+    def type_of(self, call: CallSite) -> Type:
+        name = call.probe_type.names[0]
+        try:
+            type_ = call.probe_type.context(call.point, call.target)
+        except AttachPointError as error:
+            call.error(str(error), hints=error.hints)
+            return UINT64
+        if type_ is None and name == "tracepoint":
+            call.error("Use args instead of ctx in tracepoint")
+        elif type_ is None:
+            call.error(f"The ctx builtin can not be used with '{name}' probes")
+        return type_ or UINT64
+
+    def emit(self, emitter: Emitter, call: EmitSite) -> Value:
+        from ...core.emitter import Value
+
+        return Value(emitter.context().handle, call.type)
+
+
+FUNCTIONS = (ProbeName(), Arguments(), NumberedArgument(), ReturnValue(), Context())

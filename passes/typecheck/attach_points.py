@@ -1,0 +1,86 @@
+"""Finds what an attach point names: its probe type, or with a wildcard there several, and the points that they match.
+
+The pass that types probes and the listing of `-l` both ask here, so that they agree. It knows the contract of probe
+types, and nothing of any one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ...core.compilation import Compilation
+from ...core.diagnostics import did_you_mean
+from ...core.frozen import dataclass
+from ...core.glob import glob, has_wildcard
+from ...core.probe import AttachPointError, ConcretePoint, MatchRequest, PointSpec, ProbeType
+from ..parse.attach_points import split
+
+
+@dataclass(frozen=True, slots=True)
+class PointMatch:
+    """What one probe type makes of an attach point. `points` are its places one by one."""
+
+    probe_type: ProbeType
+    spec: PointSpec
+    points: list[ConcretePoint]
+
+
+def match_request(compilation: Compilation, warn: Callable[[str], None]) -> MatchRequest:
+    def points_of(text: str) -> list[ConcretePoint]:
+        return [point for match in match_parts(split(text), compilation, warn) for point in match.points]
+
+    return MatchRequest(
+        target=compilation.target,
+        pid=compilation.options.pid,
+        allows_unsafe=compilation.options.allows_unsafe,
+        probes_everything=compilation.options.probes_everything,
+        missing_probes=compilation.config.missing_probes,
+        warn=warn,
+        points_of=points_of,
+    )
+
+
+def match_parts(parts: tuple[str, ...], compilation: Compilation, warn: Callable[[str], None]) -> list[PointMatch]:
+    """One match for each probe type that the first part names. Raises: AttachPointError."""
+    request = match_request(compilation, warn)
+    if not has_wildcard(parts[0]):
+        probe_type = named_type(parts[0], compilation)
+        spec = probe_type.parse(parts[1:])
+        return [PointMatch(probe_type, spec, probe_type.match(spec, request))]
+    found = []
+    providers = searched_types(parts, compilation)
+    for probe_type in providers:
+        try:
+            spec = probe_type.parse(parts[1:] or ("*",))
+        except AttachPointError:
+            continue  # its attach points have another form
+        found.append(PointMatch(probe_type, spec, probe_type.match(spec, request)))
+    if not found:
+        raise AttachPointError(f"No probe type matched for {':'.join(parts)}")
+    return found
+
+
+def named_type(provider: str, compilation: Compilation) -> ProbeType:
+    """The probe type of a name: canonical names in any letter case, aliases as they are spelled.
+
+    Raises: AttachPointError.
+    """
+    known = compilation.probe_types
+    found = known.get(provider)
+    if found is None:
+        found = known.get(provider.lower())
+        if found is not None and provider.lower() != found.names[0]:
+            found = None
+    if found is None:
+        raise AttachPointError(f"Invalid probe type: {provider}", did_you_mean(provider.lower(), known.names()))
+    return found
+
+
+def searched_types(parts: tuple[str, ...], compilation: Compilation) -> list[ProbeType]:
+    """The probe types that a wildcard in the place of the provider stands for, by name."""
+    pattern = glob(parts[0].lower())
+    scopes = ["always"]
+    if compilation.options.pid is not None or (len(parts) > 1 and "/" in parts[1]):
+        scopes.append("process")
+    types = (t for t in compilation.probe_types.items() if t.searched in scopes and pattern.fullmatch(t.names[0]))
+    return sorted(types, key=lambda probe_type: probe_type.names[0])
