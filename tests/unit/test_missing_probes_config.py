@@ -7,9 +7,8 @@ from typing import Any, ClassVar, cast
 import pytest
 from pybpftrace.core import ast
 from pybpftrace.core.config import Config
-from pybpftrace.core.probe import AttachPointError, ConcretePoint, NoMatch, PointSpec, ProbeType
+from pybpftrace.core.probe import AttachPointError, ConcretePoint, MatchRequest, NoMatch, PointSpec, ProbeType
 from pybpftrace.core.registry import Registry
-from pybpftrace.core.target import Target
 from pybpftrace.passes.expand.points import ExpandPoints
 from pybpftrace.passes.parse.attach_points import SplitAttachPoints
 from pybpftrace.passes.typecheck.match import MatchPoints
@@ -27,7 +26,7 @@ class Place(ProbeType):
             raise AttachPointError("a bad place")
         return PointSpec("place", {"name": parts[0]})
 
-    def match(self, spec: PointSpec, target: Target) -> list[ConcretePoint]:
+    def match(self, spec: PointSpec, request: MatchRequest) -> list[ConcretePoint]:
         name = str(spec.settings["name"])
         if name == "gone":
             raise NoMatch("No matches for place gone.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from match_requests import request
 from pybpftrace.core.probe import AttachPointError, ProbeType
 from pybpftrace.core.registry import Registry, builtin_objects
 from pybpftrace.core.target import Target, UserFunction
@@ -53,11 +54,17 @@ def probe_types() -> Registry[ProbeType]:
 TYPES = probe_types()
 
 
+def listed(provider: str, *parts: str) -> list[str]:
+    probe_type = TYPES.get(provider)
+    assert probe_type is not None
+    return list(probe_type.listed(parts, request(SmallTarget("small"))))
+
+
 def names_of(attach_point: str) -> list[str]:
     provider, *parts = attach_point.split(":")
     probe_type = TYPES.get(provider)
     assert probe_type is not None
-    return [point.name for point in probe_type.match(probe_type.parse(tuple(parts)), SmallTarget("small"))]
+    return [point.name for point in probe_type.match(probe_type.parse(tuple(parts)), request(SmallTarget("small")))]
 
 
 @pytest.mark.parametrize(
@@ -174,7 +181,7 @@ def test_a_uprobe_becomes_an_offset_in_a_file() -> None:
     uprobe = TYPES.get("uprobe")
     assert uprobe is not None
     for written, offset in ((("app", "main+4"), 4), (("app", "0x1104"), 4), (("app", "0x1100"), 0)):
-        (point,) = uprobe.match(uprobe.parse(written), ArmTarget("arm"))
+        (point,) = uprobe.match(uprobe.parse(written), request(ArmTarget("arm")))
         assert point.settings == {"path": "/bin/app", "offset": 0x100 + offset, "symbol": "main"}
 
 
@@ -182,30 +189,39 @@ def test_a_place_that_no_instruction_begins_at_is_refused_on_a_machine_with_fixe
     uprobe = TYPES.get("uprobe")
     assert uprobe is not None
     with pytest.raises(AttachPointError, match="Could not add uprobe into middle of instruction: /bin/app:main\\+2"):
-        uprobe.match(uprobe.parse(("app", "main+2")), ArmTarget("arm"))
+        uprobe.match(uprobe.parse(("app", "main+2")), request(ArmTarget("arm")))
 
 
 def test_arguments_come_from_the_registers_of_the_machine() -> None:
     uprobe, uretprobe = TYPES.get("uprobe"), TYPES.get("uretprobe")
     assert uprobe is not None and uretprobe is not None
-    (point,) = uprobe.match(uprobe.parse(("app", "main")), SmallTarget("small"))
+    (point,) = uprobe.match(uprobe.parse(("app", "main")), request(SmallTarget("small")))
     assert str(uprobe.argument(point, 5, "x86_64")) == "uint64"
     assert str(uprobe.argument(point, 7, "aarch64")) == "uint64"
     with pytest.raises(AttachPointError, match="x86_64 doesn't support arg6"):
         uprobe.argument(point, 6, "x86_64")
     assert uretprobe.argument(point, 0, "x86_64") is None
-    assert str(uretprobe.return_value(point)) == "uint64"
-    assert uprobe.return_value(point) is None
+    assert str(uretprobe.return_value(point, SmallTarget("small"))) == "uint64"
+    assert uprobe.return_value(point, SmallTarget("small")) is None
 
 
 def test_lists_show_every_event_with_its_aliases_and_a_trailing_colon() -> None:
-    target = SmallTarget("small")
-    by_name = {probe_type.names[0]: list(probe_type.list(target)) for probe_type in TYPES.items()}
+    names = ("software", "interval", "tracepoint", "begin", "test", "self")
+    by_name = {name: listed(name, "*") for name in names}
     assert "software:faults:" in by_name["software"] and "software:page-faults:" in by_name["software"]
     assert by_name["interval"] == ["interval:hz:", "interval:ms:", "interval:s:", "interval:us:"]
     assert by_name["tracepoint"][0] == "tracepoint:sched:sched_switch"
     assert by_name["begin"] == by_name["test"] == []
     assert by_name["self"] == ["self:signal:SIGUSR1"]
+
+
+def test_a_pattern_lists_what_it_names() -> None:
+    assert listed("tracepoint", "syscalls", "sys_*_openat") == [
+        "tracepoint:syscalls:sys_enter_openat",
+        "tracepoint:syscalls:sys_exit_openat",
+    ]
+    assert listed("tracepoint", "sched_*") == ["tracepoint:sched:sched_switch"]
+    assert listed("software", "faults") == listed("software", "faults", "") == ["software:faults:"]
 
 
 def test_a_traced_process_limits_each_probe_type_in_its_own_way() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from match_requests import request
 from pybpftrace.core.probe import AttachPointError
 from pybpftrace.core.target import Target
 from pybpftrace.core.types import (
@@ -45,7 +46,7 @@ def args_of(tmp_path: Path, category: str, fields: str) -> Struct:
     event.mkdir(parents=True)
     (event / "format").write_text(FORMAT.format(event="event", fields=fields))
     target = Target.from_directory(str(tmp_path))
-    (point,) = TRACEPOINT.match(TRACEPOINT.parse((category, "event")), target)
+    (point,) = TRACEPOINT.match(TRACEPOINT.parse((category, "event")), request(target))
     args = TRACEPOINT.args(point, target)
     assert args is not None
     return args

@@ -241,7 +241,7 @@ class TestProbeContext:
 
     @pytest.mark.parametrize(("provider", "end"), [("interval", ""), ("tracepoint", " (try to use args.ret instead)")])
     def test_retval_needs_a_return_probe(self, provider: str, end: str) -> None:
-        probe_type = SimpleNamespace(names=(provider,), return_value=lambda point: None)
+        probe_type = SimpleNamespace(names=(provider,), return_value=lambda point, target: None)
         assert errors(Call("retval", probe_type=probe_type)) == [
             "The retval builtin can only be used with 'kretprobe' and 'uretprobe' and 'fentry' probes" + end
         ]
