@@ -14,7 +14,8 @@ from ..core.frozen import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """`script` is a file's name or '-', `program` the text of -e; one of them is set.
+    """`script` is a file's name or '-', `program` the text of -e; one of them is set, but with `list_probes`, where
+    `script` may also be a pattern.
 
     `dumps` names what is to be shown ('ast', 'types', ...), `dump_ast_after` the passes of `--dump-ast=PASS`. `use` has
     (stage, plugin) pairs. `script_arguments` are the operands behind the script. `mode` is 'trace', 'test', 'bench',
@@ -52,6 +53,7 @@ class Arguments:
     target: str | None = None
     cache: bool = True
     plugins: bool = True
+    list_probes: bool = False
     list_passes: bool = False
     list_plugins: bool = False
 

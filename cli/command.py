@@ -50,6 +50,7 @@ _MAIN, _LOOK, _FIX = "OPTIONS", "DEVELOPER OPTIONS", "TROUBLESHOOTING OPTIONS"
 
 OPTIONS = [
     Option("program", "-e", group=_MAIN, metavar="PROGRAM", help="run PROGRAM"),
+    Option("list_probes", "-l", "--list", group=_MAIN, is_flag=True, help="list probes: of a PATTERN, or of a script"),
     Option("command", "-c", "--cmd", group=_MAIN, metavar="CMD", help="start CMD and trace it"),
     Option("pid", "-p", "--pid", group=_MAIN, metavar="PID", callback=checks.pid, help="trace the process PID"),
     Option("output", "-o", "--output", group=_MAIN, metavar="FILE", help="write the program's output to FILE"),
@@ -151,6 +152,7 @@ _PURPOSE = "pybpftrace: tracing the Linux kernel and its programs with one-liner
 _USAGE = (
     "pybpftrace [options] FILE [args]",
     "pybpftrace [options] -e PROGRAM [args]",
+    "pybpftrace [options] -l [PATTERN|FILE]",
     "pybpftrace --test|--bench|--fmt [options] FILE",
     "pybpftrace capture-target DIR [FILE...]",
 )
@@ -225,7 +227,9 @@ def _arguments(
         raise UsageError("ERROR: USAGE: Cannot use -p with --emit.")
     flags = [meaning for flag, meaning in MODE_FLAGS.items() if same.pop(flag)]
     mode = mode or (flags[0] if flags else None)
-    lists = same["list_passes"] or same["list_plugins"]
+    lists = same["list_probes"] or same["list_passes"] or same["list_plugins"]
+    if same["list_probes"] and len(operands) > 1:
+        raise UsageError("", show_usage=True)
     if not program and not operands and not lists:
         raise UsageError("ERROR: USAGE: filename or -e 'program' required.")
     wanted = {name for name in DUMPS[1:] if same.pop(f"dump_{name.replace('-', '_')}")}

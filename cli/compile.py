@@ -21,6 +21,7 @@ from .script import Script
 
 if TYPE_CHECKING:
     from ..core.artifacts import CompiledProgram
+    from ..core.compilation import CompileOptions
     from ..core.diagnostics import Diagnostic, Diagnostics
     from ..core.source import Source
     from ..core.target import Target
@@ -89,7 +90,6 @@ def compile_script(script: Script, house: House, config: Config, target: Target)
 
     Raises: CompileFailed, CompileStopped, TargetError, PluginError, OSError.
     """
-    from ..core.compilation import CompileOptions
     from ..core.diagnostics import CompileError, Diagnostics
     from ..core.pipeline import StageStopped
     from ..core.target.btf_types import BtfError
@@ -102,18 +102,7 @@ def compile_script(script: Script, house: House, config: Config, target: Target)
             source,
             target,
             config=config,
-            options=CompileOptions(
-                pid=arguments.pid,
-                has_child=arguments.command is not None,
-                counts_misses=bool(arguments.report_helper_failures),
-                arguments=arguments.positional,
-                named=arguments.named,
-                include_directories=arguments.include_directories,
-                include_files=arguments.include_files,
-                directory=script.directory,
-                allows_unsafe=arguments.allows_unsafe,
-                probes_everything=arguments.probes_everything,
-            ),
+            options=compile_options(arguments, script.directory),
             diagnostics=diagnostics,
         )
     except CompileError as error:
@@ -123,6 +112,24 @@ def compile_script(script: Script, house: House, config: Config, target: Target)
     except StageStopped:
         raise CompileStopped(_formatted(diagnostics, source)) from None
     return replace(program, warnings=_formatted(diagnostics, source))
+
+
+def compile_options(arguments: Arguments, directory: str) -> CompileOptions:
+    """`directory` is where the script's imports are looked for."""
+    from ..core.compilation import CompileOptions
+
+    return CompileOptions(
+        pid=arguments.pid,
+        has_child=arguments.command is not None,
+        counts_misses=bool(arguments.report_helper_failures),
+        arguments=arguments.positional,
+        named=arguments.named,
+        include_directories=arguments.include_directories,
+        include_files=arguments.include_files,
+        directory=directory,
+        allows_unsafe=arguments.allows_unsafe,
+        probes_everything=arguments.probes_everything,
+    )
 
 
 def _formatted(diagnostics: Diagnostics, source: Source) -> tuple[str, ...]:

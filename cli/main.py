@@ -75,6 +75,11 @@ def _command(words: Sequence[str], environment: Mapping[str, str], messages: Mes
     messages.show_warnings = arguments.show_warnings
     if arguments.list_passes or arguments.list_plugins:
         return _lists(arguments)
+    if arguments.list_probes:
+        from .probe_list import list_probes
+
+        list_probes(arguments, environment, messages)
+        return OK
     script = read_script(arguments)
     if arguments.mode == "format":
         from .format import format_script
@@ -117,7 +122,7 @@ def _command(words: Sequence[str], environment: Mapping[str, str], messages: Mes
 
 
 def _lists(arguments: Arguments) -> int:
-    from .listing import list_passes, list_plugins
+    from .house_lists import list_passes, list_plugins
 
     house = House(arguments)
     sys.stdout.write(list_passes(house) if arguments.list_passes else "")

@@ -86,11 +86,18 @@ class Diagnostics:
             raise CompileError(tuple(self.recorded))
 
 
+#: Comparing a name with so many takes longer than anybody waits for a hint, so then only likely ones are looked at.
+_MANY = 5_000
+
+
 def did_you_mean(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
     """A hint that names the closest candidate, or no hint."""
     import difflib
 
-    close = difflib.get_close_matches(name, list(candidates), n=1, cutoff=0.6)
+    known = list(candidates)
+    if len(known) > _MANY:
+        known = [candidate for candidate in known if candidate[:1] == name[:1] and abs(len(candidate) - len(name)) < 3]
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return (f"did you mean '{close[0]}'?",) if close else ()
 
 

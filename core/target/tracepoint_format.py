@@ -22,7 +22,8 @@ class FormatField:
     `c_type` is the type without name and array suffix: 'char' for `char comm[16]`, 'const char *' for a pointer.
     `array_length` counts elements, 0 for a flexible array, None for what is no array. A field with `is_data_loc` is a
     32-bit word instead: the low half is the offset, the high half the length in bytes of an array of `c_type` later in
-    the record; with `is_rel_loc` that offset counts from the end of the word itself.
+    the record; with `is_rel_loc` that offset counts from the end of the word itself. `declaration` is the whole field
+    as the file has it.
     """
 
     name: str
@@ -34,6 +35,7 @@ class FormatField:
     is_data_loc: bool
     is_rel_loc: bool
     is_common: bool
+    declaration: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ def parse_field(line: str) -> FormatField:
         is_data_loc=location == "data",
         is_rel_loc=location == "rel",
         is_common=name.startswith("common_"),
+        declaration=found[1],
     )
 
 

@@ -48,8 +48,8 @@ def match_parts(parts: tuple[str, ...], compilation: Compilation, warn: Callable
         spec = probe_type.parse(parts[1:])
         return [PointMatch(probe_type, spec, probe_type.match(spec, request))]
     found = []
-    providers = searched_types(parts, compilation)
-    for probe_type in providers:
+    names_a_file = len(parts) > 1 and "/" in parts[1]
+    for probe_type in searched_types(parts[0], compilation, names_a_file=names_a_file):
         try:
             spec = probe_type.parse(parts[1:] or ("*",))
         except AttachPointError:
@@ -76,11 +76,11 @@ def named_type(provider: str, compilation: Compilation) -> ProbeType:
     return found
 
 
-def searched_types(parts: tuple[str, ...], compilation: Compilation) -> list[ProbeType]:
+def searched_types(pattern: str, compilation: Compilation, *, names_a_file: bool) -> list[ProbeType]:
     """The probe types that a wildcard in the place of the provider stands for, by name."""
-    pattern = glob(parts[0].lower())
+    accepts = glob(pattern.lower()).fullmatch
     scopes = ["always"]
-    if compilation.options.pid is not None or (len(parts) > 1 and "/" in parts[1]):
+    if compilation.options.pid is not None or names_a_file:
         scopes.append("process")
-    types = (t for t in compilation.probe_types.items() if t.searched in scopes and pattern.fullmatch(t.names[0]))
+    types = (t for t in compilation.probe_types.items() if t.searched in scopes and accepts(t.names[0]))
     return sorted(types, key=lambda probe_type: probe_type.names[0])

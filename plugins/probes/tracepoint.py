@@ -66,6 +66,19 @@ class TracepointProbe(ProbeType):
             parts = ("*", *parts)
         return listed_names("tracepoint", (f"{c}:{e}" for c, e in request.target.tracepoints()), parts)
 
+    def describe(self, name: str, request: MatchRequest) -> Iterable[str]:
+        """The declarations of the event's own fields, as they stand in its format file."""
+        from ...core.target.tracepoint_format import TracepointFormatError
+
+        _, category, event = name.split(":", 2)
+        try:
+            record = request.target.tracepoint_format(category, event)
+        except TracepointFormatError as error:
+            raise AttachPointError(f'Could not parse arguments of "{name}": {error}') from error
+        if record is None:
+            raise AttachPointError(f"tracepoint format file not found: {category}/{event}")
+        return [field.declaration for field in record.fields if not field.is_common]
+
     def args(self, point: ConcretePoint, target: Target) -> Struct | None:
         from ...core.target.tracepoint_format import TracepointFormatError
         from .record_types import RecordTypes

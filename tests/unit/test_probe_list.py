@@ -1,0 +1,123 @@
+"""`-l`: which lines a pattern and a script give, on the captured machine of the golden tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pybpftrace.cli import main
+
+TARGET = str(Path(__file__).parent.parent / "golden" / "target")
+
+Listing = tuple[int, list[str], str]
+
+
+@pytest.fixture(name="listing")
+def _listing(capfdbinary: pytest.CaptureFixture[bytes]) -> object:
+    def run(*words: str) -> Listing:
+        status = main.execute(["--target", TARGET, "--no-plugins", "-l", *words], {})
+        out, err = capfdbinary.readouterr()
+        return status, out.decode().splitlines(), err.decode()
+
+    return run
+
+
+class Run:
+    """What the fixture gives, for the type checker."""
+
+    def __call__(self, *words: str) -> Listing:
+        raise NotImplementedError
+
+
+def test_a_pattern_with_a_provider_lists_its_names_sorted(listing: Run) -> None:
+    assert listing("tracepoint:syscalls:sys_enter_open*") == (
+        0,
+        ["tracepoint:syscalls:sys_enter_openat", "tracepoint:syscalls:sys_enter_openat2"],
+        "",
+    )
+
+
+def test_aliases_are_understood(listing: Run) -> None:
+    assert listing("t:syscalls:sys_enter_openat")[1] == ["tracepoint:syscalls:sys_enter_openat"]
+
+
+def test_one_part_means_any_category(listing: Run) -> None:
+    assert listing("tracepoint:sys_enter_openat")[1] == ["tracepoint:syscalls:sys_enter_openat"]
+
+
+def test_without_a_colon_it_is_a_name_of_any_provider(listing: Run) -> None:
+    assert listing("cpu-*")[1] == [
+        "hardware:cpu-cycles:",
+        "software:cpu-clock:",
+        "software:cpu-migrations:",
+    ]
+
+
+def test_patterns_are_separated_by_commas_and_listed_one_after_another(listing: Run) -> None:
+    assert listing("software:faults,  software:cs")[1] == ["software:faults:", "software:cs:"]
+
+
+def test_timers_are_listed_only_by_name(listing: Run) -> None:
+    assert listing("interval:*")[1] == ["interval:hz:", "interval:ms:", "interval:s:", "interval:us:"]
+    assert not [line for line in listing()[1] if line.startswith(("interval", "profile", "begin", "self"))]
+
+
+def test_an_unknown_provider_lists_nothing(listing: Run) -> None:
+    assert listing("nowhere:*") == (0, [], "")
+
+
+def test_what_looks_like_a_missing_file_is_searched_for_with_a_warning(listing: Run) -> None:
+    assert listing("open.bt") == (
+        0,
+        [],
+        "WARNING: It appears that 'open.bt' is a filename but the file does not exist. "
+        "Treating 'open.bt' as a search pattern.\n",
+    )
+
+
+def test_verbose_shows_fields_as_they_are_declared(listing: Run) -> None:
+    assert listing("-v", "tracepoint:syscalls:sys_enter_openat")[1] == [
+        "tracepoint:syscalls:sys_enter_openat",
+        "    int __syscall_nr",
+        "    int dfd",
+        "    const char * filename",
+        "    int flags",
+        "    umode_t mode",
+    ]
+
+
+def test_a_script_lists_what_it_would_attach_to(listing: Run, tmp_path: Path) -> None:
+    script = "begin { } tracepoint:syscalls:sys_enter_open*, software:faults:100 { } interval:1s { } end { }"
+    expected = [
+        "tracepoint:syscalls:sys_enter_openat",
+        "tracepoint:syscalls:sys_enter_openat2",
+        "software:faults:100",
+        "interval:us:1000000",
+    ]
+    assert listing("-e", script) == (0, expected, "")
+    file = tmp_path / "script.bt"
+    file.write_text(script)
+    assert listing(str(file)) == (0, expected, "")
+
+
+def test_a_script_with_an_error_lists_what_can_be_and_says_what_cannot(listing: Run) -> None:
+    status, lines, errors = listing("-e", "software:faults { } software:fawlts { }")
+    assert (status, lines) == (1, ["software:faults"])
+    assert errors.splitlines()[0] == "stdin:1:21-36: ERROR: fawlts is not a software probe"
+
+
+def test_types_are_listed_by_their_word_and_name(listing: Run) -> None:
+    assert listing("struct list_*")[1] == ["struct list_head"]
+    assert listing("-v", "struct list_head")[1] == [
+        "vmlinux: struct list_head {",
+        "\tstruct list_head * next;",
+        "\tstruct list_head * prev;",
+        "};",
+        "",
+    ]
+
+
+def test_two_patterns_are_a_usage_error(listing: Run) -> None:
+    status, lines, errors = listing("a", "b")
+    assert (status, lines) == (1, [])
+    assert "USAGE:" in errors
