@@ -177,7 +177,8 @@ class ProbeType:
     `searched`: when a wildcard in place of the provider (`*:vfs_read`) looks here too, in a script as in `-l`: 'always'
     (things of the kernel), 'process' (only with `-p` or behind the path of a file), or 'never'. `traces`: what the
     builtin `func` names: a 'kernel' function, a 'user' function, or ''. `has_registers`: the context begins with struct
-    pt_regs, for `reg()` and `usermode`.
+    pt_regs, for `reg()` and `usermode`. `returns_verdict`: what the program returns changes what becomes of the thing
+    traced, so that a `return` with a value is unsafe.
     """
 
     names: ClassVar[tuple[str, ...]]
@@ -192,6 +193,7 @@ class ProbeType:
     searched: ClassVar[str] = "never"
     traces: ClassVar[str] = ""
     has_registers: ClassVar[bool] = False
+    returns_verdict: ClassVar[bool] = False
 
     def parse(self, parts: tuple[str, ...]) -> PointSpec:
         """Reads the parts of an attach point after the provider.
@@ -247,6 +249,23 @@ class ProbeType:
         return None
 
     def emit_argument(self, emitter: Emitter, index: int) -> Value:
+        raise NotImplementedError
+
+    def emit_context(self, emitter: Emitter, type_: Type) -> Value:
+        """The value of `ctx`, of the type that `context` gave."""
+        from .emitter import Value
+
+        return Value(emitter.context().handle, type_)
+
+    def emit_read(self, emitter: Emitter, destination: Value, size: Value, address: Value) -> Value:
+        """Copies out of the memory that only this probe type knows, named by its `space`; gives 0 or a negative errno.
+
+        Asked where `space` is none of the language's own ('kernel', 'user', 'none').
+        """
+        raise NotImplementedError
+
+    def emit_available(self, emitter: Emitter, address: Value) -> Value:
+        """How many bytes can be read there from an address on, as an unsigned number."""
         raise NotImplementedError
 
     def return_value(self, point: ConcretePoint, target: Target) -> Type | None:

@@ -131,7 +131,9 @@ class Struct:
     """A C struct or union, or the `args` of a probe. Members of anonymous structs and unions are members of this one.
 
     One with `by_name` has no `fields` of its own: its members are those that the program's `CTypes` knows under its
-    name, because C's types refer to each other in circles. An opaque one has neither, and a `size` of 0.
+    name, because C's types refer to each other in circles. An opaque one has neither, and a `size` of 0. `home` is the
+    binary whose debug information knows the struct, empty for those of the kernel and of the script: each binary may
+    have a struct of the same name.
     """
 
     name: str
@@ -139,6 +141,7 @@ class Struct:
     fields: tuple[Field, ...] = ()
     by_name: bool = False
     alignment: int = 0
+    home: str = ""
 
     def __str__(self) -> str:
         return self.name
@@ -301,8 +304,9 @@ def to_data(type_: Type) -> list[object]:
             return ["Pointer", to_data(pointee), space]
         case Array(element, count):
             return ["Array", to_data(element), count]
-        case Struct(name, size, fields, by_name, alignment):
-            return ["Struct", name, size, [_field_to_data(f) for f in fields], by_name, alignment]
+        case Struct(name, size, fields, by_name, alignment, home):
+            own_home = [home] if home else []
+            return ["Struct", name, size, [_field_to_data(f) for f in fields], by_name, alignment, *own_home]
         case Tuple(elements):
             return ["Tuple", [to_data(e) for e in elements]]
         case Record(fields):
@@ -348,8 +352,8 @@ def from_data(data: list[object]) -> Type:
             return Pointer(from_data(pointee), space)
         case ["Array", list(element), int(count)]:
             return Array(from_data(element), count)
-        case ["Struct", str(name), int(size), list(fields), bool(by_name), int(alignment)]:
-            return Struct(name, size, tuple(map(_field_from_data, fields)), by_name, alignment)
+        case ["Struct", str(name), int(size), list(fields), bool(by_name), int(alignment), *home]:
+            return Struct(name, size, tuple(map(_field_from_data, fields)), by_name, alignment, *map(str, home[:1]))
         case ["Tuple", list(elements)]:
             return Tuple(tuple(from_data(e) for e in elements))
         case ["Record", list(fields)]:

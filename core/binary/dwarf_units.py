@@ -28,6 +28,8 @@ from .dwarf_forms import (
 from .dwarf_sections import DebugSections
 
 _MAX_ATTRIBUTES = 256
+#: Entries that one file's questions may read, half a minute's work: corrupt types can lead to each other without end.
+_MAX_READS = 1 << 23
 _STRX = (dw.FORM_STRX, dw.FORM_STRX1, dw.FORM_STRX2, dw.FORM_STRX3, dw.FORM_STRX4, dw.FORM_GNU_STR_INDEX)
 _ADDRX = (dw.FORM_ADDRX, dw.FORM_ADDRX1, dw.FORM_ADDRX2, dw.FORM_ADDRX3, dw.FORM_ADDRX4, dw.FORM_GNU_ADDR_INDEX)
 _ALTERNATE_STRINGS = (dw.FORM_GNU_STRP_ALT, dw.FORM_STRP_SUP)
@@ -176,6 +178,7 @@ class Unit:
         """The entry at an offset of the section; None for the null entry that ends a list of children."""
         if not self.first <= offset < self.end:
             raise DwarfError(f"no entry at {offset} in the unit at {self.start}: debug information is corrupt")
+        self.info.count_read()
         code, at = uleb(self.data, offset)
         if not code:
             return None
@@ -287,6 +290,12 @@ class DebugInfo:
         self.sections = sections
         self._looked_at = looked_at
         self._tables: dict[int, Abbreviations] = {}
+        self._reads = 0
+
+    def count_read(self) -> None:
+        self._reads += 1
+        if self._reads > _MAX_READS:
+            raise DwarfError(f"{self.sections.name}: more than {_MAX_READS} entries had to be read: corrupt, or too large")
 
     def abbreviations(self, offset: int) -> Abbreviations:
         if offset not in self._tables:

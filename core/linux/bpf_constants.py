@@ -59,6 +59,7 @@ class ProgramType(IntEnum):
 
     SOCKET_FILTER = 1
     KPROBE = 2
+    SCHED_CLS = 3
     TRACEPOINT = 5
     XDP = 6
     PERF_EVENT = 7
@@ -76,8 +77,11 @@ class AttachType:
     TRACE_FENTRY = 24
     TRACE_FEXIT = 25
     TRACE_ITER = 28
+    XDP = 37
     PERF_EVENT = 41
     TRACE_KPROBE_MULTI = 42
+    TCX_INGRESS = 46
+    TCX_EGRESS = 47
     TRACE_UPROBE_MULTI = 48
     TRACE_KPROBE_SESSION = 56
     TRACE_UPROBE_SESSION = 57

@@ -195,3 +195,10 @@ def raise_nofile(count: int) -> bool:
             continue
         return limits[0] >= count
     return False
+
+
+def interfaces() -> tuple[str, ...]:
+    """The names of the network interfaces of this network namespace, sorted. Raises OSError."""
+    from socket import if_nameindex
+
+    return tuple(sorted(name for _, name in if_nameindex()))

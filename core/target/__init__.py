@@ -14,9 +14,11 @@ from pybpftrace.core.frozen import dataclass
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pybpftrace.core.binary.dwarf_signature import Signature
     from pybpftrace.core.target.btf import Btf
     from pybpftrace.core.target.dependency import Dependency
     from pybpftrace.core.target.tracepoint_format import TracepointFormat
+    from pybpftrace.core.types import Field, Type
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,30 @@ class Target(ABC):
     def user_functions(self, path: str) -> list[str]:
         """The names of all functions in the ELF file at `path`, sorted, each once."""
 
+    def user_signature(self, path: str, address: int) -> Signature | None:
+        """The function that begins at `address` of the ELF file at `path`; None when there is no debug information.
+
+        Raises NoFunction and DwarfError (both ValueErrors): there is, but not of this function, or it is corrupt.
+        """
+        return None
+
+    def user_type(self, path: str, tag: str, name: str) -> Type | None:
+        """The first type of the ELF file's debug information that is called `tag name` ('struct', 'union', 'enum'), or
+        without a tag a typedef or a base type. Raises DwarfError."""
+        return None
+
+    def user_members(self, path: str, name: str) -> tuple[Field, ...] | None:
+        """The members of a struct of that debug information by its full name, 'struct foo'; None when it is not
+        defined there. Raises DwarfError."""
+        return None
+
+    def source_address(self, path: str, file: str, line: int, column: int | None) -> int | None:
+        """The link-time address of a line of a source file of the ELF file; None when there is no debug information.
+
+        Raises SourceError (a ValueError): there is no such place. DwarfError.
+        """
+        return None
+
     @abstractmethod
     def resolve_binary(self, name: str) -> list[str]:
         """The paths that `name` in an attach point stands for, in the order in which they are searched.
@@ -138,6 +164,10 @@ class Target(ABC):
         `name` is a path, a name on $PATH, `libNAME` for a library of the dynamic loader's cache, or any of the first
         two with a glob. Paths are not made absolute.
         """
+
+    def interfaces(self) -> tuple[str, ...]:
+        """The names of the network interfaces, sorted."""
+        return ()
 
     @abstractmethod
     def cgroup_id(self, path: str) -> int:

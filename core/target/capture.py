@@ -35,7 +35,9 @@ from pybpftrace.core.target.event_files import FORMAT_FILE
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
+    from pybpftrace.core.binary.dwarf_signature import Signature
     from pybpftrace.core.target.dependency import Dependency
+    from pybpftrace.core.types import Field, Type
 
 named_kinds: dict[str, type] = {
     kind.__name__.lower(): kind
@@ -103,6 +105,7 @@ class RecordingTarget(Target):
         self._target = target
         self._formats: dict[tuple[str, str], str] = {}
         self._modules: dict[str, RecordingModuleBtf] | None = None
+        self._interfaces: tuple[str, ...] = ()
         self._found: dict[str, dict[str, Any]] = {"binaries": {}, "cgroups": {}, "kernel_symbols": {}, "searches": {}}
 
     @property
@@ -175,11 +178,65 @@ class RecordingTarget(Target):
         """Not remembered: of a wildcard's matches those are kept that are looked up."""
         return self._target.user_functions(path)
 
+    def user_signature(self, path: str, address: int) -> Signature | None:
+        from pybpftrace.core.binary.dwarf_signature import NoFunction
+        from pybpftrace.core.target.dwarf_data import signature_to_data
+
+        try:
+            found = self._target.user_signature(path, address)
+        except NoFunction:
+            self._debug(path, "signatures")[str(address)] = None
+            raise
+        if found is not None:
+            self._debug(path, "signatures")[str(address)] = signature_to_data(found)
+        return found
+
+    def user_type(self, path: str, tag: str, name: str) -> Type | None:
+        from pybpftrace.core.target.dwarf_data import type_name
+        from pybpftrace.core.types import to_data
+
+        found = self._target.user_type(path, tag, name)
+        if found is not None:
+            self._debug(path, "types")[type_name(tag, name)] = to_data(found)
+        return found
+
+    def user_members(self, path: str, name: str) -> tuple[Field, ...] | None:
+        from pybpftrace.core.target.dwarf_data import members_to_data
+
+        found = self._target.user_members(path, name)
+        if found is not None:
+            self._debug(path, "members")[name] = members_to_data(found)
+        return found
+
+    def source_address(self, path: str, file: str, line: int, column: int | None) -> int | None:
+        from pybpftrace.core.binary.dwarf_signature import SourceError
+        from pybpftrace.core.target.dwarf_data import source_place
+
+        place = source_place(file, line, column)
+        try:
+            found = self._target.source_address(path, file, line, column)
+        except SourceError as error:
+            self._debug(path, "sources")[place] = str(error)
+            raise
+        if found is not None:
+            self._debug(path, "sources")[place] = found
+        return found
+
+    def _debug(self, path: str, kind: str) -> dict[str, Any]:
+        binary = self._found["binaries"].setdefault(path, {"functions": {}})
+        kinds: dict[str, dict[str, Any]] = binary.setdefault("debug", {})
+        return kinds.setdefault(kind, {})
+
     def resolve_binary(self, name: str) -> list[str]:
         paths = self._target.resolve_binary(name)
         if paths:
             self._found["searches"][name] = paths
         return paths
+
+    def interfaces(self) -> tuple[str, ...]:
+        """Remembered whole: a name that is there is found, and one that is not is not."""
+        self._interfaces = self._target.interfaces()
+        return self._interfaces
 
     def cgroup_id(self, path: str) -> int:
         found = self._found["cgroups"][path] = self._target.cgroup_id(path)
@@ -237,6 +294,7 @@ class RecordingTarget(Target):
         here: dict[str, Any] = {
             "architecture": self.architecture,
             "features": sorted(self.features),
+            "interfaces": list(self._interfaces),
             "kernel_build_id": self.kernel_build_id,
             "kernel_release": self.kernel_release,
             "online_cpus": list(self.online_cpus),
@@ -258,6 +316,7 @@ class RecordingTarget(Target):
                 "one directory is one kernel"
             )
         there["types"] = sorted({*there["types"], *here["types"]})
+        there["interfaces"] = sorted({*there["interfaces"], *here["interfaces"]})
         known = there.pop("module_types")
         if known or modules:
             names = sorted({*known, *modules})

@@ -29,7 +29,7 @@ class Dependency:
     | text | path | (size in bytes, CRC-32) of the content, None when not there |
     | cgroup | path | the cgroup's id |
     | path | name searched | the paths found, in order |
-    | machine | possible_cpus, online_cpus, pid_namespace | the Target attribute of that name |
+    | machine | possible_cpus, online_cpus, pid_namespace, interfaces | the Target attribute of that name |
     | symbol | kernel symbol | (address, boot id), address None when there is none |
     | environment | variable | its text, None when it is not set |
     """
@@ -139,10 +139,11 @@ def pid_namespace() -> tuple[int, int] | None:
     return None if is_initial else (device, inode)
 
 
-machine_facts: dict[str, Callable[[], tuple[int, ...] | None]] = {
+machine_facts: dict[str, Callable[[], Fact]] = {
     "possible_cpus": machine.possible_cpus,
     "online_cpus": machine.online_cpus,
     "pid_namespace": pid_namespace,
+    "interfaces": machine.interfaces,
 }
 
 

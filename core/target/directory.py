@@ -23,7 +23,9 @@ from pybpftrace.core.target.event_files import event_directories, read_format
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pybpftrace.core.binary.dwarf_signature import Signature
     from pybpftrace.core.target.btf import Btf
+    from pybpftrace.core.types import Field, Type
 
 TARGET_FILE = "target.json"
 BTF_FILE = "btf"
@@ -31,7 +33,7 @@ EVENTS = "events"
 MODULES = "modules"
 
 # What target.json holds, with the value for what is left out. `searches`: name in an attach point -> paths in order.
-# `binaries`: path -> {"functions": {name: [address, size, file offset]}}. `cgroups`: path -> id. `kernel_symbols`:
+# `binaries`: path -> {"functions": {name: [address, size, file offset]}, "debug": see `debug_layout`}. `cgroups`: path -> id. `kernel_symbols`:
 # name -> address. `types`: what the BTF blob was cut down to, see capture.py; `module_types`: module -> the same of its
 # blob. `pid_namespace`: [dev, ino] or null.
 layout: dict[str, object] = {
@@ -39,6 +41,7 @@ layout: dict[str, object] = {
     "binaries": {},
     "cgroups": {},
     "features": [],
+    "interfaces": [],
     "kernel_build_id": "",
     "kernel_release": "",
     "kernel_symbols": {},
@@ -141,11 +144,54 @@ class DirectoryTarget(Target):
         functions: dict[str, list[int]] = self._data["binaries"].get(path, {}).get("functions", {})
         return functions
 
+    def user_signature(self, path: str, address: int) -> Signature | None:
+        from pybpftrace.core.binary.dwarf_signature import NoFunction
+        from pybpftrace.core.target.dwarf_data import signature_from_data
+
+        found = self._debug(path, "signatures", str(address))
+        if found is None and self._has_debug(path):
+            raise NoFunction(f"{path}: no debug information for the function at {address:#x}")
+        return None if found is None else signature_from_data(found)
+
+    def user_type(self, path: str, tag: str, name: str) -> Type | None:
+        from pybpftrace.core.target.dwarf_data import type_name
+        from pybpftrace.core.types import from_data
+
+        found = self._debug(path, "types", type_name(tag, name))
+        return None if found is None else from_data(found)
+
+    def user_members(self, path: str, name: str) -> tuple[Field, ...] | None:
+        from pybpftrace.core.target.dwarf_data import members_from_data
+
+        found = self._debug(path, "members", name)
+        return None if found is None else members_from_data(found)
+
+    def source_address(self, path: str, file: str, line: int, column: int | None) -> int | None:
+        from pybpftrace.core.binary.dwarf_signature import SourceError
+        from pybpftrace.core.target.dwarf_data import source_place
+
+        place = source_place(file, line, column)
+        found = self._debug(path, "sources", place)
+        if isinstance(found, str):
+            raise SourceError(found)
+        if found is None and self._has_debug(path):
+            raise SourceError(f"Unable to map '{place}' to address")
+        return None if found is None else int(found)
+
+    def _has_debug(self, path: str) -> bool:
+        return "debug" in self._data["binaries"].get(path, {})
+
+    def _debug(self, path: str, kind: str, key: str) -> Any:
+        return self._data["binaries"].get(path, {}).get("debug", {}).get(kind, {}).get(key)
+
     def resolve_binary(self, name: str) -> list[str]:
         paths = self._data["searches"].get(name)
         if paths is None:
             return [name] if name in self._data["binaries"] else []
         return list(paths)
+
+    def interfaces(self) -> tuple[str, ...]:
+        return tuple(self._data["interfaces"])
 
     def cgroup_id(self, path: str) -> int:
         found = self._data["cgroups"].get(path)

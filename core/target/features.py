@@ -47,6 +47,7 @@ features = (
     Feature("get_func_ip", (5, 15), helper("get_func_ip")),
     Feature("get_attach_cookie", (5, 15), helper("get_attach_cookie")),
     Feature("loop", (5, 17), helper("loop")),
+    Feature("xdp_load_bytes", (5, 18), helper("xdp_load_bytes")),
     Feature("strncmp", (5, 17), helper("strncmp")),
     Feature("map_lookup_percpu_elem", (5, 19), helper("map_lookup_percpu_elem")),
     Feature("tai", (6, 1), helper("ktime_get_tai_ns")),

@@ -26,8 +26,11 @@ from pybpftrace.core.target.event_files import event_directories, read_format
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pybpftrace.core.binary.dwarf_signature import Signature
     from pybpftrace.core.binary.elf import ElfFile
     from pybpftrace.core.target.btf import Btf
+    from pybpftrace.core.target.live_dwarf import LiveDwarf
+    from pybpftrace.core.types import Field, Type
 
 VMLINUX_BTF = "/sys/kernel/btf/vmlinux"
 
@@ -135,10 +138,37 @@ class LiveTarget(Target):
                 self._elf_files[path] = None
         return self._elf_files[path]
 
+    @cached_property
+    def _dwarf(self) -> LiveDwarf:
+        from pybpftrace.core.target.live_dwarf import LiveDwarf
+
+        return LiveDwarf(self)
+
+    def user_signature(self, path: str, address: int) -> Signature | None:
+        with self._dwarf.of(path) as dwarf:
+            return None if dwarf is None else dwarf.signature(address)
+
+    def user_type(self, path: str, tag: str, name: str) -> Type | None:
+        with self._dwarf.of(path) as dwarf:
+            return None if dwarf is None else dwarf.named(tag, name)
+
+    def user_members(self, path: str, name: str) -> tuple[Field, ...] | None:
+        with self._dwarf.of(path) as dwarf:
+            return None if dwarf is None else dwarf.members(name)
+
+    def source_address(self, path: str, file: str, line: int, column: int | None) -> int | None:
+        with self._dwarf.of(path) as dwarf:
+            return None if dwarf is None else dwarf.source_address(file, line, column)
+
     def resolve_binary(self, name: str) -> list[str]:
         paths = search_fact(name)
         self.remember(Dependency("path", name, paths))
         return list(paths)
+
+    def interfaces(self) -> tuple[str, ...]:
+        names = machine.interfaces()
+        self.remember(Dependency("machine", "interfaces", names))
+        return names
 
     def cgroup_id(self, path: str) -> int:
         found = cgroup_fact(path)

@@ -17,7 +17,7 @@ from ...core import ast
 from ...core.artifacts import FAILURES_MAP, GLOBALS, GLOBALS_MAP, SCRATCH_MAP, ZEROS_MAP, ExpandedProbe
 from ...core.compilation import Compilation
 from ...core.emitter import Value
-from ...core.types import INT64, UINT64, VOID, Int, Pointer, String
+from ...core.types import INT64, UINT64, VOID, Int, Pointer, String, Type
 from .bpf_function import BpfFunction, Frame
 from .llvm import I32, I64, PTR, DebugPlaces
 from .loops import for_each, loop, range_loop, while_loop
@@ -84,6 +84,9 @@ class ProgramEmitter(MemoryEmitter):
         static = self.unit.is_callback
         self.unit.scope = self._debug.function(self.unit.function, name, line, static=static)
 
+    def event(self, fields: Sequence[Callable[[], Value]], types: Sequence[Type], settings: dict[str, object]) -> None:
+        raise NotImplementedError
+
     # Places in the script
 
     def at(self, node: ast.Node) -> None:
@@ -108,6 +111,9 @@ class ProgramEmitter(MemoryEmitter):
     }
 
     def read_memory(self, space: str, destination: Value, size: int, address: Value) -> Value:
+        if space not in self._READERS:
+            self.zero(destination, size)
+            return self.probe_type.emit_read(self, destination, self.constant(size), address)
         name = self._READERS[space][0]
         code = self.helper(name, destination, self.constant(size), address)
         self._count_failed_read(name, code)
@@ -117,6 +123,8 @@ class ProgramEmitter(MemoryEmitter):
         self, space: str, destination: Value, size: int | Value, address: Value, capacity: int
     ) -> Value:
         limit = self.constant(size) if isinstance(size, int) else self._at_most(capacity, size)
+        if space not in self._READERS:
+            space, address = "kernel", self._fetched(address, limit, capacity)
         name = self._READERS[space][1]
         got = self.helper(name, destination, limit, address)
         empty = self.compare("<=", got, self.constant(0), signed=True)
@@ -127,6 +135,17 @@ class ProgramEmitter(MemoryEmitter):
             self.builder.select(self.is_true(empty), I64(0), self.builder.sub(self.number_of(got), I64(1))), INT64
         )
         return Value(destination.handle, String(capacity), length)
+
+    def _fetched(self, address: Value, limit: Value, capacity: int) -> Value:
+        """Memory of our own with what there is of `limit` bytes in the memory of the probe type, and a NUL behind."""
+        place = self.reserve(capacity + 1)
+        self.zero(place, capacity + 1)
+        available = self.probe_type.emit_available(self, address)
+        wanted = self.choose(self.compare(">", available, limit), lambda: limit, lambda: available)
+        size = self._at_most(capacity, wanted)
+        with self.when(self.compare(">", size, self.constant(0))):
+            self.probe_type.emit_read(self, place, size, address)
+        return place
 
     def _at_most(self, limit: int, value: Value) -> Value:
         """The smaller of two unsigned integers, as the verifier can see it whatever the script has checked before."""

@@ -119,6 +119,10 @@ def _check_return(body: Body, value: ast.Expression | None) -> None:
     if not isinstance(type_, Int | Enum | Bool):
         body.error(f"Probe return values can only be integers. Found {base_name(type_)}", value)
         return
+    provider = body.layout.probe_type
+    if provider.returns_verdict and not body.compilation.options.allows_unsafe:
+        message = f"return with a value is unsafe in {provider.names[0]} probes: it decides what becomes of the packet"
+        body.error(message, value, ("use --unsafe if that is what you want",))
     warn_if_lossy(body, value, type_, INT64, body.integer(value))
 
 

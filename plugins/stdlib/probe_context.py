@@ -128,9 +128,7 @@ class Context(Function):
         return type_ or UINT64
 
     def emit(self, emitter: Emitter, call: EmitSite) -> Value:
-        from ...core.emitter import Value
-
-        return Value(emitter.context().handle, call.type)
+        return emitter.probe_type.emit_context(emitter, call.type)
 
 
 FUNCTIONS = (ProbeName(), Arguments(), NumberedArgument(), ReturnValue(), Context())
