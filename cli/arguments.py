@@ -30,6 +30,7 @@ class Arguments:
     include_files: tuple[str, ...] = ()
     allows_unsafe: bool = False
     probes_everything: bool = False
+    probe_filter: str | None = None
     pid: int | None = None
     command: str | None = None
     output: str | None = None

@@ -91,6 +91,10 @@ OPTIONS = [
         "fmt", "--fmt", group=_MAIN, count=True, callback=checks.mode_flag,
         help="print the script in its standard layout, or write it to -o FILE",
     ),
+    Option(
+        "probe_filter", "--probe-filter", group=_MAIN, metavar="REGEX",
+        help="attach only probes in whose names the regular expression is found",
+    ),
     Option("dry_run", "--dry-run", group=_MAIN, is_flag=True, help="load and attach, then end"),
     Option("emit", "--emit", group=_MAIN, metavar="FILE", help="write the compiled program to FILE and end"),
     Option(

@@ -63,6 +63,7 @@ def run_options(program: CompiledProgram, house: House, environment: Mapping[str
         format=_format(arguments.format, house),
         functions=functions,
         probe_types=probe_types,
+        probe_filter=arguments.probe_filter,
         pid=arguments.pid,
         command=arguments.command or None,
         output_path=arguments.output,

@@ -7,7 +7,7 @@ generator.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -280,6 +280,9 @@ class Session(Protocol):
 
     def run_signal_probes(self) -> None:
         """Runs the programs of `self:signal` in the script's order, once for all signals since the last call."""
+
+    def runnable(self, lifecycle: str) -> Sequence[ProgramSpec]:
+        """The loaded programs of a lifecycle other than 'attached', in the script's order."""
 
     def run_program(self, program: ProgramSpec, repeat: int = 1) -> tuple[int, int]:
         """Runs a test or a benchmark: (return value of its last run as u32, ns of one run on average).

@@ -233,6 +233,10 @@ class ProbeType:
         """The lines of `-lv` below a listed name: parameters or fields, as in C."""
         return ()
 
+    def binary(self, point: ConcretePoint) -> str:
+        """The path of the file that the point is in, whose own C types the body can name; empty where there is none."""
+        return ""
+
     def args(self, point: ConcretePoint, target: Target) -> Struct | None:
         """The layout of `args` inside the context, or None where the probe type has no `args`.
 

@@ -24,12 +24,14 @@ class RunOptions:
 
     `functions` and `probe_types` have just the objects that the program's `origins` name. `mode`: 'trace', or 'test' or
     'bench' to run the begin programs and then those of that lifecycle (see `core.probe.LIFECYCLES`), with nothing
-    attached. What a test prints is kept in `capture_format`, whatever the run's own format.
+    attached. `probe_filter` is a regular expression that the names of probes to attach, or to run as a test or benchmark,
+    have to contain. What a test prints is kept in `capture_format`, whatever the run's own format.
     """
 
     format: FormatType
     functions: Mapping[str, Function]
     probe_types: Mapping[str, ProbeType]
+    probe_filter: str | None = None
     pid: int | None = None
     command: str | None = None
     output_path: str | None = None

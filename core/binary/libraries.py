@@ -11,6 +11,7 @@ import stat
 import struct
 from collections.abc import Iterator
 
+from .archives import SEPARATOR, ArchiveError, names_member, read_member
 from .elf import ElfFile
 from .elf_format import ET_DYN, ET_EXEC, ElfError
 
@@ -18,6 +19,8 @@ CACHE_PATH = "/etc/ld.so.cache"
 _CACHE_MAGIC = b"glibc-ld.so.cache1.1"
 _CACHE_HEADER = struct.Struct("<20sIIB3xI12x")  # magic, entries, bytes of strings, byte order, extensions' offset
 _CACHE_ENTRY = struct.Struct("<iIIIQ")  # flags, offset of the file name, of the path, unused, hardware capabilities
+#: What the kernel follows in one path (path_resolution(7)).
+_MAX_LINKS = 40
 _MAX_CACHE = 1 << 26  # a distribution's is some 100 KiB
 #: The second byte of an entry's flags is the architecture, the first says that it is an ELF library for glibc.
 _MACHINE_FLAGS = {"x86_64": 0x0303, "aarch64": 0x0A03}
@@ -82,34 +85,58 @@ def find_executable(name: str, path_env: str, root: str = "", any_file: bool = F
     files). `any_file` accepts every existing file for a name without `*`, not only ELF that can be mapped as code.
     """
     names = [name]
-    if "/" not in name:
+    if "/" not in name.partition(SEPARATOR)[0]:
         names += [os.path.join(directory, name) for directory in path_env.split(":") if directory]
     found: dict[str, None] = {}
     for candidate in names:
         if "*" in name:
-            found.update(dict.fromkeys(filter(_is_probeable, _expand(candidate, root))))
+            found.update(dict.fromkeys(filter(is_probeable, _expand(candidate, root))))
         else:
             path = _within(root, candidate)
-            if _is_probeable(path) or (any_file and os.path.isfile(path)):
+            if is_probeable(path) or (any_file and os.path.isfile(path)):
                 found[path] = None
     return list(found)
 
 
 def _within(root: str, path: str) -> str:
-    return f"{root}/{path.lstrip('/')}" if root else path
+    return _inside(root, f"{root}/{path.lstrip('/')}") if root else path
 
 
 def _expand(pattern: str, root: str) -> list[str]:
     import glob  # costs a millisecond, which most scripts need not pay
 
-    return sorted(glob.glob(_within(glob.escape(root), pattern)))
+    if not root:
+        return sorted(glob.glob(pattern))
+    return sorted(_within(root, path) for path in glob.glob(pattern.lstrip("/"), root_dir=f"{root}/"))
 
 
-def _is_probeable(path: str) -> bool:
-    """ELF of a shared object or PIE, or of an executable that its owner may execute."""
+def _inside(root: str, path: str) -> str:
+    """`path` below `root` as who lives in there sees it: an absolute symbolic link on the way begins at `root` again.
+
+    To the kernel it would begin at our own root. What has no such link stays as it is.
+    """
+    known, rest = root, path.removeprefix(root).split("/")
+    for _ in range(_MAX_LINKS):
+        for index, name in enumerate(rest):
+            place = f"{known}/{name}" if name else known
+            target = os.readlink(place) if name and os.path.islink(place) else ""
+            if target.startswith("/"):
+                known, rest = root, [*target.split("/"), *rest[index + 1 :]]
+                break
+            known = place
+        else:
+            return known
+        path = root + "/".join(rest)
+    return path
+
+
+def is_probeable(path: str) -> bool:
+    """ELF of a shared object or PIE, maybe in an archive, or of an executable that its owner may execute."""
     try:
+        if names_member(path):
+            return ElfFile.from_bytes(read_member(path)[0], path).type == ET_DYN
         with ElfFile(path) as elf:
             owner_executes = elf.status is not None and bool(elf.status.st_mode & stat.S_IXUSR)
             return elf.type == ET_DYN or (elf.type == ET_EXEC and owner_executes)
-    except (OSError, ElfError):
+    except (OSError, ElfError, ArchiveError):
         return False  # a candidate that cannot be read is none: the search goes on

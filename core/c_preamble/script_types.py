@@ -34,6 +34,10 @@ class ScriptTypes:
             found = None if found is None else self._ours(found)
         return found
 
+    def own(self, tag: str, name: str) -> Type | None:
+        """The type, if the script itself defines it."""
+        return self._own.named(tag, name)
+
     def members(self, struct: Struct) -> tuple[Field, ...] | None:
         if not struct.by_name or self._own.defines(struct.name):
             return self._own.members(struct)

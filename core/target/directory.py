@@ -33,9 +33,11 @@ EVENTS = "events"
 MODULES = "modules"
 
 # What target.json holds, with the value for what is left out. `searches`: name in an attach point -> paths in order.
-# `binaries`: path -> {"functions": {name: [address, size, file offset]}, "debug": see `debug_layout`}. `cgroups`: path -> id. `kernel_symbols`:
-# name -> address. `types`: what the BTF blob was cut down to, see capture.py; `module_types`: module -> the same of its
-# blob. `pid_namespace`: [dev, ino] or null.
+# `binaries`: path -> {"functions": {name: [address, size, file offset]}, "debug": {"signatures": {address: signature or
+# null}, "types": {name: type}, "members": {name: members}, "sources": {place: address or why not}}}, as dwarf_data.py
+# writes it; no "debug" without debug information. `cgroups`: path -> id. `kernel_symbols`: name -> address. `types`:
+# what the BTF blob was cut down to, see capture.py; `module_types`: module -> the same of its blob. `pid_namespace`:
+# [dev, ino] or null.
 layout: dict[str, object] = {
     "architecture": "",
     "binaries": {},

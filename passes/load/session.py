@@ -134,6 +134,9 @@ class KernelSession:
         for _, descriptor in self._by_hand[lifecycle]:
             bpf.test_run(descriptor)
 
+    def runnable(self, lifecycle: str) -> Sequence[ProgramSpec]:
+        return [program for program, _ in self._by_hand[lifecycle]]
+
     def run_program(self, program: ProgramSpec, repeat: int = 1) -> tuple[int, int]:
         descriptor = next(fd for programs in self._by_hand.values() for spec, fd in programs if spec is program)
         while True:

@@ -104,13 +104,31 @@ def _needed(compiled: CompiledProgram, options: RunOptions) -> CompiledProgram:
     """With just the programs that run in this mode. Raises: LoadError: when there are none."""
     if not compiled.programs:
         raise load_error("No probes to attach", status=1)
+    compiled = _filtered(compiled, options)
     if options.mode in _MODES:
         programs = [p for p in compiled.programs if _lifecycle(p, options) in ("begin", options.mode)]
     else:
         programs = [p for p in compiled.programs if _lifecycle(p, options) not in _MODES]
+        if not programs and not compiled.programs:
+            raise load_error("No probes to attach", status=1)
         if not programs:
             raise load_error(_MODES[_lifecycle(compiled.programs[0], options)])
     return replace(compiled, programs=tuple(programs))
+
+
+def _filtered(compiled: CompiledProgram, options: RunOptions) -> CompiledProgram:
+    """Without the probes that `probe_filter` leaves out; those of the tracer's own life stay. Raises: LoadError."""
+    if options.probe_filter is None:
+        return compiled
+    import re
+
+    try:
+        wanted = re.compile(options.probe_filter)
+    except re.error as error:
+        raise load_error(f"Invalid --probe-filter '{options.probe_filter}': {error}") from error
+    stays = ("begin", "end", "signal")
+    kept = (p for p in compiled.programs if _lifecycle(p, options) in stays or wanted.search(p.point.name))
+    return replace(compiled, programs=tuple(kept))
 
 
 def _check_count(compiled: CompiledProgram) -> None:

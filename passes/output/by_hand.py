@@ -37,12 +37,8 @@ class ProgramRunner:
     """Runs the programs of a mode's lifecycle; `programs` has them with their names, in the script's order."""
 
     def __init__(self, session: Session, options: RunOptions, stream: OutputStream) -> None:
-        program, types = session.program, options.probe_types
-        self.programs = [
-            (str(spec.point.settings["name"]), spec)
-            for spec in program.programs
-            if types[spec.point.probe_type].lifecycle == options.mode
-        ]
+        program = session.program
+        self.programs = [(spec.point.text("name"), spec) for spec in session.runnable(options.mode)]
         self.rendering = ValueRendering(program.config, options.functions, ProcessSymbols())
         #: The run's own output; what the programs print does not get there by itself.
         self.output = RunOutput(session, self.rendering, options.format.create(self.rendering), stream)

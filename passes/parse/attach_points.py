@@ -15,7 +15,7 @@ from ...core.compilation import Compilation
 from ...core.diagnostics import Diagnostics
 from ...core.frozen import dataclass
 
-_PIECE = re.compile(r'"((?:\\.|[^"\\])*)"|(:)|([^":]+)', re.DOTALL)
+_PIECE = re.compile(r'"((?:\\.|[^"\\])*)"|(:)|(@)|([^":@]+)', re.DOTALL)
 #: What is quoted, a parameter, or a `$` that is none, with what follows it.
 _PARAMETER = re.compile(r'"(?:\\.|[^"\\])*"|\$([1-9][0-9]*)|\$(.?)', re.DOTALL)
 _NAMED = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)=(?!:|$)")
@@ -79,11 +79,14 @@ def _split_point(point: ast.AttachPoint, written: str) -> ast.AttachPoint:
 
 
 def split(text: str) -> tuple[str, ...]:
-    """The parts between unquoted colons. Quotes go; inside them `\\c` means the character c."""
+    """The parts between unquoted colons; an unquoted `@` is a part of its own. Quotes go; inside them `\\c` means the
+    character c."""
     parts = [""]
-    for quoted, colon, plain in _PIECE.findall(text):
+    for quoted, colon, at, plain in _PIECE.findall(text):
         if colon:
             parts.append("")
+        elif at:
+            parts += [at, ""]
         else:
             parts[-1] += plain or re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL)
     return tuple(parts)

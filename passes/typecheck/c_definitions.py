@@ -1,4 +1,4 @@
-"""Finds out which C types the script can name: those of its preamble and imports, and the kernel's."""
+"""Finds out which C types the script can name: those of its preamble and imports, of traced programs, and the kernel's."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ class LoadCTypes:
 
     def run(self, program: ast.Program, compilation: Compilation) -> ast.Program:
         from ...core.c_preamble import load_c_types
+        from ...core.user_c_types import UserCTypes
 
-        compilation.c_types = load_c_types(program, compilation)
+        below = load_c_types(program, compilation)
+        compilation.c_types = UserCTypes(below, compilation.target, compilation.diagnostics)
         return program

@@ -26,6 +26,7 @@ from ...core.types import (
     Void,
     settle,
 )
+from ...core.user_c_types import named_in
 from .promotion import INVALID, placed
 
 if TYPE_CHECKING:
@@ -70,12 +71,18 @@ def named_type(body: Body, node: ast.TypeName) -> Type | None:
 
 def _by_name(body: Body, node: ast.Node, tag: str, name: str) -> Type:
     found = None if tag else BUILTIN_TYPES.get(name) or _owned(body, name)
-    found = found or body.c_types.named(tag, name)
+    found = found or named_in(body.c_types, _binary(body), tag, name)
     if found is not None:
         return found
     written = f"{tag} {name}" if tag else name
     known = [*BUILTIN_TYPES, *_owned_names(body), *body.c_types.names()] if not tag else body.c_types.names()
     return body.error(f'Cannot resolve unknown type "{written}"', node, did_you_mean(name, known))
+
+
+def _binary(body: Body) -> str:
+    """The one file that all points of the body are in, or ''."""
+    binaries = {body.layout.probe_type.binary(point) for point in body.layout.points}
+    return binaries.pop() if len(binaries) == 1 else ""
 
 
 def _owned(body: Body, name: str) -> Type | None:

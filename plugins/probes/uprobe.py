@@ -21,9 +21,10 @@ from ...core.probe import (
     PointSpec,
     ProbeType,
 )
-from ...core.types import UINT64, Type
+from ...core.types import UINT64, Struct, Type
 from .parts import check_count, read_number
 from .registers import argument_offset, registers
+from .uprobe_source import parse_source, source_address
 
 if TYPE_CHECKING:
     from ...core.artifacts import ProgramSpec
@@ -53,7 +54,7 @@ class UserProbe(ProbeType):
         if "@" in parts:
             if self.is_return:
                 raise AttachPointError("Source code location not allowed")
-            raise AttachPointError("attaching by source code location is not supported")
+            return parse_source(provider, parts)
         check_count(provider, parts, 2, 3)
         if len(parts) == 3 and parts[1] != "cpp":
             raise AttachPointError(f"unsupported language type: {parts[1]}")
@@ -87,6 +88,8 @@ class UserProbe(ProbeType):
             raise NoMatch(f"uprobe target file '{file}' does not exist or is not executable")
         if not has_wildcard(file):
             paths = paths[:1]
+        if "source" in spec.settings:
+            return [self._source_point(paths[0], spec, target)]
         find = self._function_point if function else self._address_point
         points = [point for path in paths if (point := find(path, spec, target)) is not None]
         if not points:
@@ -102,6 +105,15 @@ class UserProbe(ProbeType):
         self._check_offset(symbol, found, offset, target)
         name = f"{spec.probe_type}:{path}:{symbol}" + (f"+{offset}" if offset else "")
         return self._point(spec, name, found, symbol, offset)
+
+    def _source_point(self, path: str, spec: PointSpec, target: Target) -> ConcretePoint:
+        """The line table names starts of instructions, so that no offset has to be checked."""
+        address = source_address(path, spec, target)
+        for symbol in target.user_functions(path):
+            found = target.user_function(path, symbol)
+            if found is not None and found.address <= address < found.address + max(found.size, 1):
+                return self._point(spec, f"{spec.probe_type}:{path}:{address}", found, symbol, address - found.address)
+        raise AttachPointError(f"No function of {path} is at the address of {spec.text('source')}: {address:#x}")
 
     def _address_point(self, path: str, spec: PointSpec, target: Target) -> ConcretePoint | None:
         address = spec.number("offset")
@@ -138,6 +150,9 @@ class UserProbe(ProbeType):
         if (found.address + offset) % alignment:
             raise AttachPointError(f"Could not add uprobe into middle of instruction: {place}")
 
+    def binary(self, point: ConcretePoint) -> str:
+        return point.text("path")
+
     def listed(self, parts: tuple[str, ...], request: MatchRequest) -> Iterable[str]:
         """Nothing: there is no list of all binaries. `-l` with a file names the functions itself."""
         return ()
@@ -150,6 +165,11 @@ class UserProbe(ProbeType):
 
 class UprobeProbe(UserProbe):
     names = ("uprobe", "u")
+
+    def args(self, point: ConcretePoint, target: Target) -> Struct | None:
+        from .uprobe_args import uprobe_args
+
+        return uprobe_args(point.name, point.text("path"), point.text("symbol"), target)
 
     def argument(self, point: ConcretePoint, index: int, architecture: str) -> Type | None:
         argument_offset(architecture, index)

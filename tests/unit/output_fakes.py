@@ -127,6 +127,9 @@ class FakeSession:
         self._contents = contents or {}
         self._failures = list(failures)
 
+    def runnable(self, lifecycle: str) -> Sequence[ProgramSpec]:
+        return [program for program in self.program.programs if program.point.probe_type == lifecycle]
+
     def release(self) -> None:
         self.calls.append("release")
 

@@ -1,0 +1,129 @@
+"""C++ names as people write them, through the C++ library's own `__cxa_demangle`.
+
+The code generator is linked with a C++ library, so there is one wherever a script is compiled. This file must not know
+of symbol tables or probes. Facts: Itanium C++ ABI, sections 3.4 and 5.1; RFC 2603 for Rust's names before its v0.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from collections.abc import Callable, Iterable, Iterator
+
+_LIBRARIES = ("libstdc++.so.6", "libc++abi.so.1")
+#: What a mangled name begins with; the second form is that of blocks, with the underscore that some systems set first.
+PREFIXES = ("_Z", "____Z")
+#: What C++ mangles to is mostly below 1,000 characters; the work can grow faster than the name.
+_MAX_NAME = 1 << 13
+#: What can stand behind a parameter list: qualifiers of a member function, and what GCC splits off of a function.
+_QUALIFIERS = (" const", " volatile", " &", " &&", " noexcept")
+_CLONE = " [clone "
+_THUNKS = ("non-virtual thunk to ", "virtual thunk to ", "covariant return thunk to ", "transaction clone for ")
+_OPERATOR = re.compile(r"\boperator\b")
+_OPEN, _CLOSE = "(<[{", ")>]}"
+#: Rust's names of the older kind end in a hash, and spell what C++ has no letter for.
+_RUST_HASH = re.compile(r"::h[0-9a-f]{16}$")
+_RUST_ESCAPE = re.compile(r"\$(SP|BP|RF|LT|GT|LP|RP|C)\$|\$u([0-9a-f]{1,6})\$|(?<!\.)(\.\.)(?!\.)")
+_RUST_SIGNS = {"SP": "@", "BP": "*", "RF": "&", "LT": "<", "GT": ">", "LP": "(", "RP": ")", "C": ","}
+
+
+class NoDemangler(Exception):
+    """This machine has no C++ library that could be asked."""
+
+
+def demangled(names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """(mangled, demangled) of those of the names that are C++ ones and well-formed. Raises NoDemangler."""
+    demangle = _demangler()
+    for name in names:
+        if name.startswith(PREFIXES) and len(name) <= _MAX_NAME:
+            text = demangle(name.encode("utf-8", "surrogateescape"))
+            if text is not None:
+                yield name, text
+
+
+def _demangler() -> Callable[[bytes], str | None]:
+    library = _library()
+    demangle, free = library["__cxa_demangle"], ctypes.CDLL(None)["free"]
+    # char *(const char *name, char *buffer, size_t *length, int *status): with no buffer it allocates the result.
+    demangle.argtypes = [ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]
+    demangle.restype = ctypes.c_void_p
+    free.argtypes = [ctypes.c_void_p]
+    free.restype = None
+
+    def call(name: bytes) -> str | None:
+        # Blocks have more underscores in front than the library takes.
+        found = demangle(name.lstrip(b"_").rjust(len(name.lstrip(b"_")) + 1, b"_"), None, None, None)
+        if not found:
+            return None
+        try:
+            return ctypes.string_at(found).decode("utf-8", "surrogateescape")
+        finally:
+            free(found)
+
+    return call
+
+
+def _library() -> ctypes.CDLL:
+    for name in _LIBRARIES:
+        try:
+            return ctypes.CDLL(name)
+        except OSError:
+            continue
+    raise NoDemangler(f"none of {', '.join(_LIBRARIES)} is installed")
+
+
+def spellings(text: str) -> Iterator[str]:
+    """What a demangled function may be called without its parameter list.
+
+    An instance of a template also without its return type, which only those show; a Rust function without its hash.
+    """
+    bare = _without_parameters(text)
+    yield bare
+    if bare.endswith(">") and not bare.startswith(_THUNKS):
+        start = _name_start(bare)
+        if start:
+            yield bare[start:]
+    if _RUST_HASH.search(bare):
+        yield _RUST_ESCAPE.sub(_rust_sign, _RUST_HASH.sub("", bare))
+
+
+def _without_parameters(text: str) -> str:
+    end = text.find(_CLONE)
+    head = text if end < 0 else text[:end]
+    while head.endswith(_QUALIFIERS):
+        head = head[: head.rindex(" ")]
+    if not head.endswith(")"):
+        return text
+    depth = 0
+    for at in range(len(head) - 1, -1, -1):
+        if head[at] == ")":
+            depth += 1
+        elif head[at] == "(":
+            depth -= 1
+            if not depth:
+                return head[:at]
+    return text
+
+
+def _name_start(bare: str) -> int:
+    """Where the name begins behind a return type: after the last blank outside of brackets, operators left out."""
+    operator = _OPERATOR.search(bare)
+    start = depth = 0
+    for at, sign in enumerate(bare[: operator.start()] if operator else bare):
+        if sign in _OPEN:
+            depth += 1
+        elif sign in _CLOSE:
+            depth -= 1
+        elif sign == " " and not depth:
+            start = at + 1
+    return start
+
+
+def _rust_sign(escape: re.Match[str]) -> str:
+    sign, code, _ = escape.groups()
+    if sign:
+        return _RUST_SIGNS[sign]
+    if code:
+        number = int(code, 16)
+        return chr(number) if number < 0x110000 else escape[0]
+    return "::"
