@@ -11,11 +11,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 
 _LIBRARIES = ("libstdc++.so.6", "libc++abi.so.1")
-#: What a mangled name begins with; the second form is that of blocks, with the underscore that some systems set first.
+#: What a mangled name begins with; the second form is that of Clang's blocks, which libc++abi knows.
 PREFIXES = ("_Z", "____Z")
 #: What C++ mangles to is mostly below 1,000 characters; the work can grow faster than the name.
 _MAX_NAME = 1 << 13
-#: What can stand behind a parameter list: qualifiers of a member function, and what GCC splits off of a function.
+#: What can stand behind a parameter list: qualifiers of a member function, and marks of GCC's variants of a function.
 _QUALIFIERS = (" const", " volatile", " &", " &&", " noexcept")
 _CLONE = " [clone "
 _THUNKS = ("non-virtual thunk to ", "virtual thunk to ", "covariant return thunk to ", "transaction clone for ")
@@ -51,8 +51,7 @@ def _demangler() -> Callable[[bytes], str | None]:
     free.restype = None
 
     def call(name: bytes) -> str | None:
-        # Blocks have more underscores in front than the library takes.
-        found = demangle(name.lstrip(b"_").rjust(len(name.lstrip(b"_")) + 1, b"_"), None, None, None)
+        found = demangle(name, None, None, None)
         if not found:
             return None
         try:

@@ -23,12 +23,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class UserFunction:
-    """A function of an ELF file: `address` as in its symbol table, `size` and `file_offset` in bytes."""
+    """A function of an ELF file: `address` as in its symbol table, `size` and `file_offset` in bytes.
+
+    `path` is the file to be named to the kernel, to which `file_offset` belongs: that of a member of an archive is the
+    archive.
+    """
 
     path: str
     address: int
     size: int
     file_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class UserCode:
+    """The bytes of a function of an ELF file. `machine` is 'x86_64', 'i386', 'aarch64', or 'unknown'."""
+
+    machine: str
+    code: bytes
 
 
 class Target(ABC):
@@ -133,6 +145,24 @@ class Target(ABC):
     def user_functions(self, path: str) -> list[str]:
         """The names of all functions in the ELF file at `path`, sorted, each once."""
 
+    def user_function_at(self, path: str, address: int) -> tuple[str, UserFunction] | None:
+        """The innermost function around a link-time address of the ELF file at `path`, and its name.
+
+        Raises ElfError.
+        """
+        found: tuple[str, UserFunction] | None = None
+        for name in self.user_functions(path):
+            function = self.user_function(path, name)
+            if function is None or not 0 <= address - function.address < max(function.size, 1):
+                continue
+            if found is None or function.address > found[1].address:
+                found = name, function
+        return found
+
+    def user_code(self, function: UserFunction) -> UserCode | None:
+        """The instructions of a function that this target has found; None when they are not known."""
+        return None
+
     def user_signature(self, path: str, address: int) -> Signature | None:
         """The function that begins at `address` of the ELF file at `path`; None when there is no debug information.
 
@@ -158,11 +188,16 @@ class Target(ABC):
         return None
 
     @abstractmethod
-    def resolve_binary(self, name: str) -> list[str]:
+    def resolve_binary(
+        self, name: str, pid: int | None = None, *, any_file: bool = False, short_names: bool = True
+    ) -> list[str]:
         """The paths that `name` in an attach point stands for, in the order in which they are searched.
 
-        `name` is a path, a name on $PATH, `libNAME` for a library of the dynamic loader's cache, or any of the first
-        two with a glob. Paths are not made absolute.
+        `name` is a path, a name on $PATH, `libNAME` for a library of the process or of the dynamic loader's cache (when
+        there are `short_names`), or any of the first two with a glob; '*' stands for all files that are mapped as code,
+        and '' for the program of the process. `pid` is that of `-p`, whose files count then. Only ELF files that can be
+        probed are found, unless `any_file`. Paths are not made absolute; a library in an archive is FILE.zip!/PATH.
+        Raises OSError where the process cannot be looked at.
         """
 
     def interfaces(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pybpftrace.core.target import Target, UserFunction
+from pybpftrace.core.target import Target, UserCode, UserFunction
 from pybpftrace.core.target.btf import Btf
 from pybpftrace.core.target.btf_split import SplitBtf
 from pybpftrace.core.target.btf_subset import BEHIND_POINTER, reach, write
@@ -106,7 +106,9 @@ class RecordingTarget(Target):
         self._formats: dict[tuple[str, str], str] = {}
         self._modules: dict[str, RecordingModuleBtf] | None = None
         self._interfaces: tuple[str, ...] = ()
-        self._found: dict[str, dict[str, Any]] = {"binaries": {}, "cgroups": {}, "kernel_symbols": {}, "searches": {}}
+        self._found: dict[str, dict[str, Any]] = {
+            key: {} for key in ("binaries", "cgroups", "code", "kernel_symbols", "searches")
+        }
 
     @property
     def dependencies(self) -> list[Dependency]:
@@ -178,6 +180,19 @@ class RecordingTarget(Target):
         """Not remembered: of a wildcard's matches those are kept that are looked up."""
         return self._target.user_functions(path)
 
+    def user_function_at(self, path: str, address: int) -> tuple[str, UserFunction] | None:
+        found = self._target.user_function_at(path, address)
+        if found is not None:
+            self.user_function(path, found[0])
+        return found
+
+    def user_code(self, function: UserFunction) -> UserCode | None:
+        found = self._target.user_code(function)
+        if found is not None:
+            code = self._found["code"].setdefault(function.path, {})
+            code[str(function.file_offset)] = [found.machine, found.code.hex()]
+        return found
+
     def user_signature(self, path: str, address: int) -> Signature | None:
         from pybpftrace.core.binary.dwarf_signature import NoFunction
         from pybpftrace.core.target.dwarf_data import signature_to_data
@@ -227,10 +242,15 @@ class RecordingTarget(Target):
         kinds: dict[str, dict[str, Any]] = binary.setdefault("debug", {})
         return kinds.setdefault(kind, {})
 
-    def resolve_binary(self, name: str) -> list[str]:
-        paths = self._target.resolve_binary(name)
+    def resolve_binary(
+        self, name: str, pid: int | None = None, *, any_file: bool = False, short_names: bool = True
+    ) -> list[str]:
+        from pybpftrace.core.target.binary_search import BinarySearch
+
+        paths = self._target.resolve_binary(name, pid, any_file=any_file, short_names=short_names)
         if paths:
-            self._found["searches"][name] = paths
+            search = BinarySearch(name, pid or 0, any_file, short_names)
+            self._found["searches"][name if search.is_plain else search.key] = paths
         return paths
 
     def interfaces(self) -> tuple[str, ...]:

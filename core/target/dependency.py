@@ -16,6 +16,8 @@ from pybpftrace.core.linux import machine
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pybpftrace.core.target.binary_search import BinarySearch
+
 Fact: TypeAlias = "str | int | tuple[Fact, ...] | None"
 
 
@@ -29,6 +31,7 @@ class Dependency:
     | text | path | (size in bytes, CRC-32) of the content, None when not there |
     | cgroup | path | the cgroup's id |
     | path | name searched | the paths found, in order |
+    | search | key of a BinarySearch | the same of a search that is not told by its name alone |
     | machine | possible_cpus, online_cpus, pid_namespace, interfaces | the Target attribute of that name |
     | symbol | kernel symbol | (address, boot id), address None when there is none |
     | environment | variable | its text, None when it is not set |
@@ -122,15 +125,25 @@ def cgroup_fact(path: str) -> int:
     return cgroup_id(path)
 
 
-def search_fact(name: str) -> tuple[str, ...]:
-    """The paths that a name in an attach point stands for: a library's short name, else a path or a name on $PATH."""
-    from pybpftrace.core.binary.libraries import find_executable, find_library
+def search_fact(search: BinarySearch) -> tuple[str, ...]:
+    """The paths that a name in an attach point stands for; none when its process is gone."""
+    try:
+        return search.paths()
+    except (FileNotFoundError, ProcessLookupError):
+        return ()
 
-    if name.startswith("lib") and "*" not in name:
-        library = find_library(name.removeprefix("lib"))
-        if library is not None:
-            return (library,)
-    return tuple(find_executable(name, os.environ.get("PATH", os.defpath)))
+
+def search_dependency(search: BinarySearch) -> Dependency:
+    kind, key = ("path", search.name) if search.is_plain else ("search", search.key)
+    return Dependency(kind, key, search_fact(search))
+
+
+def _current_search(dependency: Dependency) -> Fact:
+    """Raises ValueError, OSError."""
+    from pybpftrace.core.target.binary_search import BinarySearch
+
+    key = dependency.key
+    return search_fact(BinarySearch(key) if dependency.kind == "path" else BinarySearch.from_key(key))
 
 
 def pid_namespace() -> tuple[int, int] | None:
@@ -151,7 +164,8 @@ current_facts: dict[str, Callable[[Dependency], Fact]] = {
     "file": lambda dependency: file_fact(dependency.key),
     "text": lambda dependency: text_fact(read_content(dependency.key)),
     "cgroup": lambda dependency: cgroup_fact(dependency.key),
-    "path": lambda dependency: search_fact(dependency.key),
+    "path": _current_search,
+    "search": _current_search,
     "machine": lambda dependency: machine_facts[dependency.key](),
     "symbol": lambda dependency: symbol_fact(dependency.key, dependency.fact),
     "environment": lambda dependency: os.environ.get(dependency.key),

@@ -16,7 +16,8 @@ import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pybpftrace.core.target import Target, UserFunction
+from pybpftrace.core.binary.archives import archive_of
+from pybpftrace.core.target import Target, UserCode, UserFunction
 from pybpftrace.core.target.dependency import Dependency, file_fact, read_content
 from pybpftrace.core.target.event_files import event_directories, read_format
 
@@ -32,7 +33,8 @@ BTF_FILE = "btf"
 EVENTS = "events"
 MODULES = "modules"
 
-# What target.json holds, with the value for what is left out. `searches`: name in an attach point -> paths in order.
+# What target.json holds, with the value for what is left out. `searches`: name in an attach point, or the key of a
+# BinarySearch -> paths in order.
 # `binaries`: path -> {"functions": {name: [address, size, file offset]}, "debug": {"signatures": {address: signature or
 # null}, "types": {name: type}, "members": {name: members}, "sources": {place: address or why not}}}, as dwarf_data.py
 # writes it; no "debug" without debug information. `cgroups`: path -> id. `kernel_symbols`: name -> address. `types`:
@@ -42,6 +44,7 @@ layout: dict[str, object] = {
     "architecture": "",
     "binaries": {},
     "cgroups": {},
+    "code": {},
     "features": [],
     "interfaces": [],
     "kernel_build_id": "",
@@ -137,10 +140,14 @@ class DirectoryTarget(Target):
 
     def user_function(self, path: str, symbol: str) -> UserFunction | None:
         place = self._functions(path).get(symbol)
-        return None if place is None else UserFunction(path, *place)
+        return None if place is None else UserFunction(archive_of(path), *place)
 
     def user_functions(self, path: str) -> list[str]:
         return sorted(self._functions(path))
+
+    def user_code(self, function: UserFunction) -> UserCode | None:
+        known = self._data["code"].get(function.path, {}).get(str(function.file_offset))
+        return None if known is None else UserCode(known[0], bytes.fromhex(known[1]))
 
     def _functions(self, path: str) -> dict[str, list[int]]:
         functions: dict[str, list[int]] = self._data["binaries"].get(path, {}).get("functions", {})
@@ -186,8 +193,13 @@ class DirectoryTarget(Target):
     def _debug(self, path: str, kind: str, key: str) -> Any:
         return self._data["binaries"].get(path, {}).get("debug", {}).get(kind, {}).get(key)
 
-    def resolve_binary(self, name: str) -> list[str]:
-        paths = self._data["searches"].get(name)
+    def resolve_binary(
+        self, name: str, pid: int | None = None, *, any_file: bool = False, short_names: bool = True
+    ) -> list[str]:
+        from pybpftrace.core.target.binary_search import BinarySearch
+
+        search = BinarySearch(name, pid or 0, any_file, short_names)
+        paths = self._data["searches"].get(name if search.is_plain else search.key)
         if paths is None:
             return [name] if name in self._data["binaries"] else []
         return list(paths)

@@ -10,14 +10,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pybpftrace.core.linux import machine
-from pybpftrace.core.target import Target, UserFunction
+from pybpftrace.core.target import Target, UserCode, UserFunction
 from pybpftrace.core.target.dependency import (
     Dependency,
     cgroup_fact,
-    file_fact,
     pid_namespace,
     read_content,
-    search_fact,
+    search_dependency,
     symbol_fact,
     text_fact,
 )
@@ -27,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pybpftrace.core.binary.dwarf_signature import Signature
-    from pybpftrace.core.binary.elf import ElfFile
     from pybpftrace.core.target.btf import Btf
+    from pybpftrace.core.target.live_binaries import LiveBinaries
     from pybpftrace.core.target.live_dwarf import LiveDwarf
     from pybpftrace.core.types import Field, Type
 
@@ -40,7 +39,6 @@ class LiveTarget(Target):
 
     def __init__(self) -> None:
         super().__init__("live")
-        self._elf_files: dict[str, ElfFile | None] = {}
 
     @cached_property
     def architecture(self) -> str:
@@ -114,33 +112,24 @@ class LiveTarget(Target):
         return read_format(self, os.path.join(self._tracefs, "events"), category, event)
 
     def user_function(self, path: str, symbol: str) -> UserFunction | None:
-        elf = self._elf(path)
-        found = None if elf is None else elf.symbol(symbol)
-        if elf is None or found is None or not found.is_function:
-            return None
-        offset = elf.address_to_offset(found.address)
-        return None if offset is None else UserFunction(path, found.address, found.size, offset)
+        return self._binaries.function(path, symbol)
 
     def user_functions(self, path: str) -> list[str]:
-        elf = self._elf(path)
-        return [] if elf is None else sorted({name for _, _, name in elf.function_symbols()})
+        return self._binaries.names(path)
 
-    def _elf(self, path: str) -> ElfFile | None:
-        """The ELF file at `path`, opened once; None when there is none. Raises OSError when it cannot be read."""
-        if path not in self._elf_files:
-            from pybpftrace.core.binary.elf import ElfFile
-            from pybpftrace.core.binary.elf_format import ElfError
+    def user_code(self, function: UserFunction) -> UserCode | None:
+        return self._binaries.code(function)
 
-            self.remember(Dependency("file", path, file_fact(path)))
-            try:
-                self._elf_files[path] = ElfFile(path)
-            except (ElfError, FileNotFoundError, NotADirectoryError, IsADirectoryError):
-                self._elf_files[path] = None
-        return self._elf_files[path]
+    @cached_property
+    def _binaries(self) -> LiveBinaries:
+        from pybpftrace.core.target.live_binaries import LiveBinaries
+
+        return LiveBinaries(self)
 
     @cached_property
     def _dwarf(self) -> LiveDwarf:
-        from pybpftrace.core.target.live_dwarf import LiveDwarf
+        from pybpftrace.core.target.live_binaries import LiveBinaries
+    from pybpftrace.core.target.live_dwarf import LiveDwarf
 
         return LiveDwarf(self)
 
@@ -160,10 +149,15 @@ class LiveTarget(Target):
         with self._dwarf.of(path) as dwarf:
             return None if dwarf is None else dwarf.source_address(file, line, column)
 
-    def resolve_binary(self, name: str) -> list[str]:
-        paths = search_fact(name)
-        self.remember(Dependency("path", name, paths))
-        return list(paths)
+    def resolve_binary(
+        self, name: str, pid: int | None = None, *, any_file: bool = False, short_names: bool = True
+    ) -> list[str]:
+        from pybpftrace.core.target.binary_search import BinarySearch
+
+        dependency = search_dependency(BinarySearch(name, pid or 0, any_file, short_names))
+        self.remember(dependency)
+        assert isinstance(dependency.fact, tuple)
+        return [str(path) for path in dependency.fact]
 
     def interfaces(self) -> tuple[str, ...]:
         names = machine.interfaces()

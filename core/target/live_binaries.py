@@ -1,0 +1,66 @@
+"""Functions of this machine's binaries, each file read once, with what the answers depend on remembered.
+
+Apart from live.py because few runs need it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pybpftrace.core.binary.archives import ArchiveError, archive_of
+from pybpftrace.core.binary.elf_format import EM_386, EM_AARCH64, EM_X86_64, ElfError
+from pybpftrace.core.binary.user_binary import Function, UserBinary
+from pybpftrace.core.target import UserCode, UserFunction
+from pybpftrace.core.target.dependency import Dependency, file_fact
+
+if TYPE_CHECKING:
+    from pybpftrace.core.target import Target
+
+#: The machines whose instructions can be told apart. Programs of x32 are 32-bit files of 64-bit instructions.
+_MACHINES = {EM_X86_64: "x86_64", EM_386: "i386", EM_AARCH64: "aarch64"}
+
+
+class LiveBinaries:
+    """Reads binaries for `target`, which is told every file that mattered, missing ones too."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._read: dict[str, UserBinary | None] = {}
+
+    def function(self, path: str, symbol: str) -> UserFunction | None:
+        """Raises OSError, ElfError."""
+        binary = self._binary(path)
+        found = None if binary is None else binary.function(symbol)
+        if binary is None or found is None:
+            return None
+        return UserFunction(binary.mapped_path, found.address, found.size, found.file_offset)
+
+    def names(self, path: str) -> list[str]:
+        """Raises OSError, ElfError."""
+        binary = self._binary(path)
+        return [] if binary is None else sorted(binary.functions)
+
+    def code(self, function: UserFunction) -> UserCode | None:
+        """Of a function of a binary that was read before. Raises OSError."""
+        for binary in self._read.values():
+            if binary is not None and binary.mapped_path == function.path:
+                code = binary.code(Function(function.address, function.size, function.file_offset))
+                return UserCode(_MACHINES.get(binary.machine, "unknown"), code)
+        return None
+
+    def _binary(self, path: str) -> UserBinary | None:
+        """None when there is no ELF file at `path`. Raises OSError, ElfError."""
+        if path not in self._read:
+            self._remember(archive_of(path))
+            try:
+                binary = UserBinary(path)
+            except (ArchiveError, ElfError, FileNotFoundError, NotADirectoryError, IsADirectoryError):
+                self._read[path] = None
+            else:
+                self._read[path] = binary
+                for file in binary.looked_at:
+                    self._remember(file)
+        return self._read[path]
+
+    def _remember(self, file: str) -> None:
+        self._target.remember(Dependency("file", file, file_fact(file)))
