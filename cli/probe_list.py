@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from ..core.glob import has_wildcard
@@ -38,6 +38,18 @@ def list_probes(arguments: Arguments, environment: Mapping[str, str], messages: 
         return
     for pattern in " ".join((arguments.script or "*").split()).split(","):
         _write(_pattern_lines(pattern.strip(), compilation, messages, verbose=arguments.verbose))
+
+
+def _once(warn: Callable[[str], None]) -> Callable[[str], None]:
+    """What is true of a file is said once, not with each of its functions."""
+    said: set[str] = set()
+
+    def warn_once(text: str) -> None:
+        if text not in said:
+            said.add(text)
+            warn(text)
+
+    return warn_once
 
 
 def _script(arguments: Arguments) -> Script | None:
@@ -93,20 +105,20 @@ def _program_lines(source: Source, compilation: Compilation, messages: Messages,
     from ..passes.typecheck.attach_points import match_parts, match_request
     from .compile import CompileFailed
 
-    diagnostics = compilation.diagnostics
+    diagnostics, warn = compilation.diagnostics, _once(messages.warning)
     try:
         program = compilation.pipeline.run_stage(STAGES[0], source, compilation=compilation)
         for probe in program.probes:
             for written in probe.attach_points:
                 try:
-                    matches = match_parts(written.parts, compilation, messages.warning)
+                    matches = match_parts(written.parts, compilation, warn)
                 except AttachPointError as error:
                     diagnostics.error(str(error), written.span, hints=error.hints)
                     continue
-                request = match_request(compilation, messages.warning)
+                request = match_request(compilation, warn)
                 for match in matches:
                     if match.probe_type.lifecycle not in ("begin", "end", "signal"):
-                        names = sorted(point.name for point in match.points)
+                        names = sorted(map(match.probe_type.listed_name, match.points))
                         yield from _described(names, match.probe_type, request, verbose=verbose)
         diagnostics.raise_if_failed()
     except CompileError as error:
@@ -122,6 +134,7 @@ def _pattern_lines(pattern: str, compilation: Compilation, messages: Messages, *
     from ..passes.parse.attach_points import split
     from ..passes.typecheck.attach_points import match_request
 
+    warn = _once(messages.warning)
     if pattern.split(" ")[0] in _TYPE_WORDS:
         yield from _types(pattern, compilation, verbose=verbose)
         return
@@ -131,7 +144,7 @@ def _pattern_lines(pattern: str, compilation: Compilation, messages: Messages, *
             f"Treating '{pattern}' as a search pattern."
         )
     parts = split(pattern) if ":" in pattern else ("*", pattern)
-    request = match_request(compilation, messages.warning)
+    request = match_request(compilation, warn)
     for probe_type in _listed_types(parts, compilation):
         try:
             yield from _described(probe_type.listed(parts[1:], request), probe_type, request, verbose=verbose)

@@ -229,6 +229,10 @@ class ProbeType:
         """
         raise NotImplementedError
 
+    def listed_name(self, point: ConcretePoint) -> str:
+        """How `-l` with a program names a point that it matches."""
+        return point.name
+
     def describe(self, name: str, request: MatchRequest) -> Iterable[str]:
         """The lines of `-lv` below a listed name: parameters or fields, as in C."""
         return ()

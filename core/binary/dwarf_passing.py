@@ -27,6 +27,8 @@ def passing(type_: Entry | None) -> Passing:
         return Passing(0, ())
     size = entry.number(dw.AT_BYTE_SIZE) or 0
     if entry.tag in COMPOSITES:
+        if entry.flag(dw.AT_DECLARATION):
+            return Passing(0, ("unknown",))
         if _is_by_reference(entry, 0):
             return Passing(size, ("integer",), by_reference=True)
         return Passing(size, _pieces(entry, size))

@@ -48,7 +48,7 @@ def ranges_of(entry: Entry) -> Iterator[tuple[int, int]]:
     ranges = entry.attributes.get(dw.AT_RANGES)
     if ranges is not None and isinstance(ranges[1], int):
         read = _lists if entry.unit.version >= 5 else _pairs
-        yield from islice(read(entry.unit, *ranges), _MAX_RANGES)
+        yield from islice(read(entry.unit, ranges[0], ranges[1]), _MAX_RANGES)
         return
     low, high = entry.address(dw.AT_LOW_PC), entry.attributes.get(dw.AT_HIGH_PC)
     if low is None or high is None or not isinstance(high[1], int):

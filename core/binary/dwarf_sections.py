@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import zlib
 
+from .archives import names_member, read_member
 from .debug_files import build_id_paths, debug_files, open_debug_file
 from .dwarf_forms import DwarfError, reading, text, u32, unsigned
 from .elf import ElfFile
@@ -42,9 +43,9 @@ def find_debug_sections(path: str, looked_at: list[str]) -> DebugSections | None
     """The sections that describe the binary at `path`; None when there are none.
 
     Every file whose presence or content decided, `path` not among them, is added to `looked_at`. Raises OSError and
-    ElfError of `path` itself.
+    ElfError of `path` itself, ArchiveError where it means a file in an archive that is not there.
     """
-    elf = ElfFile(path)
+    elf = ElfFile.from_bytes(read_member(path)[0], path) if names_member(path) else ElfFile(path)
     if elf.section(".debug_info") is not None:
         return DebugSections(elf)
     with elf:

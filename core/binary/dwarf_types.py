@@ -39,7 +39,7 @@ class Types:
         self._homes: dict[str, Entry] = {}
         self._members: dict[str, tuple[types.Field, ...]] = {}
         self._index: dict[tuple[str, str], Entry] = {}
-        self._unindexed = iter(info.units)
+        self._unindexed = info.every_unit()
         self._depth = 0
 
     def type(self, entry: Entry | None) -> types.Type:
@@ -61,7 +61,7 @@ class Types:
                 entry = self._definition(tag, plain)
             if entry is None:
                 return None
-            self._members[name] = tuple(_first_of_each(self._fields(entry, 0, 0)))
+            self._members[name] = tuple(_visible(self._fields(entry, 0, 0)))
         return self._members[name]
 
     # From entries to types
@@ -113,8 +113,8 @@ class Types:
         word = COMPOSITES[entry.tag]
         own = entry.string(dw.AT_NAME)
         if entry.flag(dw.AT_DECLARATION):
-            defined = entry.reference(dw.AT_SIGNATURE) or self._definition(word, own, only_known=True)
-            if defined is None or defined.flag(dw.AT_DECLARATION):
+            defined = self._definition(word, own, only_known=True)
+            if defined is None:
                 return types.Struct(f"{word} {own}", by_name=True, alignment=1, home=self._home)
             entry = defined
         full = f"{word} {own}" if own else name or self._anonymous(entry, word)
@@ -131,10 +131,8 @@ class Types:
         """`name` for the first struct of that name; another one that looks different, which a program may have in
         another source file, is 'struct foo#2' and so on."""
         twins = self._twins.setdefault(name, [])
-        for number, twin in enumerate(twins, 1):
-            if (twin.unit is entry.unit and twin.offset == entry.offset) or _shape(twin) == _shape(entry):
-                break
-        else:
+        number = next((at for at, twin in enumerate(twins, 1) if _is_same(twin, entry)), 0)
+        if not number:
             twins.append(entry)
             number = len(twins)
         full = f"{name}#{number}" if number > 1 else name
@@ -313,7 +311,11 @@ def _shape(entry: Entry) -> tuple[object, ...]:
     return entry.number(dw.AT_BYTE_SIZE), *members
 
 
-def _first_of_each(fields: Iterator[types.Field]) -> Iterator[types.Field]:
+def _is_same(one: Entry, other: Entry) -> bool:
+    return (one.unit is other.unit and one.offset == other.offset) or _shape(one) == _shape(other)
+
+
+def _visible(fields: Iterator[types.Field]) -> Iterator[types.Field]:
     """A derived class's member hides that of the same name in a base, which stands in front of it in memory."""
     found = list(fields)
     last = {field.name: index for index, field in enumerate(found)}

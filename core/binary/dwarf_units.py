@@ -266,6 +266,12 @@ class Unit:
         return unsigned(self.info.sections[".debug_addr"], base + index * self.address_size, self.address_size)
 
     def referred(self, form: int, value: Value) -> Entry:
+        """The entry that a reference points to; where that only gives the signature of a type, the type."""
+        found = self._referred(form, value)
+        signature = found.attributes.get(dw.AT_SIGNATURE)
+        return found if signature is None else found.unit._referred(*signature)
+
+    def _referred(self, form: int, value: Value) -> Entry:
         if isinstance(value, int):
             if form in _OWN_REFERENCES:
                 found = self.entry(self.start + value)
@@ -295,7 +301,7 @@ class DebugInfo:
     def count_read(self) -> None:
         self._reads += 1
         if self._reads > _MAX_READS:
-            raise DwarfError(f"{self.sections.name}: more than {_MAX_READS} entries had to be read: corrupt, or too large")
+            raise DwarfError(f"{self.sections.name}: more than {_MAX_READS} entries to be read: corrupt, or too large")
 
     def abbreviations(self, offset: int) -> Abbreviations:
         if offset not in self._tables:
@@ -314,6 +320,11 @@ class DebugInfo:
             yield unit
             at = unit.end
 
+    def every_unit(self) -> Iterator[Unit]:
+        """The type units of DWARF 4, which have a section of their own, after all others."""
+        yield from self.units
+        yield from self._units(".debug_types")
+
     @cached_property
     def _starts(self) -> list[int]:
         return [unit.start for unit in self.units]
@@ -321,8 +332,7 @@ class DebugInfo:
     @cached_property
     def _type_units(self) -> dict[int, Unit]:
         kinds = (dw.UT_TYPE, dw.UT_SPLIT_TYPE)
-        own = [unit for unit in self.units if unit.kind in kinds]
-        return {unit.signature: unit for unit in (*own, *self._units(".debug_types"))}
+        return {unit.signature: unit for unit in self.every_unit() if unit.kind in kinds}
 
     @cached_property
     def alternate(self) -> DebugInfo:

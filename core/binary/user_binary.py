@@ -7,13 +7,12 @@ This file must not know of probes or processes.
 from __future__ import annotations
 
 import os
-from functools import cached_property
 
 from ..frozen import dataclass
-from .archives import archive_of, names_member, read_member
+from .archives import ArchiveError, archive_of, names_member, read_member
 from .debug_files import debug_files
 from .elf import ElfFile
-from .elf_format import ElfError
+from .elf_format import ElfError, address_to_offset
 from .elf_symbols import SymbolData
 
 #: A function longer than this is not disassembled.
@@ -31,29 +30,33 @@ class Function:
 
 
 class UserBinary:
-    """An ELF file, or the member of an archive (see archives.py). `looked_at` are the debug files that were looked for.
+    """The functions of an ELF file, which is closed again. `looked_at` are the debug files that were looked for.
 
-    Raises OSError, ArchiveError, ElfError.
+    Raises ElfError where its tables are corrupt. Use `open`.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, elf: ElfFile, mapped_path: str, start: int) -> None:
         self.looked_at: list[str] = []
         #: The file to be named to the kernel.
-        self.mapped_path = archive_of(path)
-        self._start = 0
-        if names_member(path):
-            image, self._start = read_member(path)
-            elf = ElfFile.from_bytes(image, path)
-        else:
-            elf = ElfFile(path)
+        self.mapped_path = mapped_path
+        #: EM_X86_64 and so on of elf_format.py.
+        self.machine = elf.machine
+        self._start = start
+        self._functions: dict[str, Function] | None = None
+        self._program_headers = elf.program_headers
+        self._tables = elf.symbol_tables()
+        if not elf.has_symbol_table:
+            self._tables += self._debug_tables(elf)
+
+    @staticmethod
+    def open(path: str) -> UserBinary | None:
+        """Of the ELF file at `path`, or of the member of an archive; None when there is none. Raises OSError, ElfError."""
+        try:
+            elf, start = _open(path)
+        except (ArchiveError, ElfError, FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
         with elf:
-            #: EM_X86_64 and so on, and CLASS_32 or CLASS_64 of elf_format.py.
-            self.machine, self.elf_class = elf.machine, elf.elf_class
-            self._elf = elf
-            self._tables = elf.symbol_tables()
-            elf.program_headers  # noqa: B018 - read while the file is open
-            if not elf.has_symbol_table:
-                self._tables += self._debug_tables(elf)
+            return UserBinary(elf, archive_of(path), start)
 
     def _debug_tables(self, elf: ElfFile) -> list[SymbolData]:
         for debug in debug_files(elf, self.looked_at):
@@ -68,15 +71,19 @@ class UserBinary:
 
     def function(self, name: str) -> Function | None:
         """The first of that name; None too where nothing of it is in the file. Raises ElfError."""
-        for data in self._tables:
+        for data in self._tables if self._functions is None else ():
             symbol = data.find(name)
             if symbol is not None and symbol.is_function:
                 return self._placed(symbol.address, symbol.size)
-        return self.functions.get(name)
+        return self.functions().get(name)
 
-    @cached_property
     def functions(self) -> dict[str, Function]:
-        """Every function by name, of several that with the first. Raises ElfError."""
+        """Every function by name, of several of one name the first. Raises ElfError."""
+        if self._functions is None:
+            self._functions = self._all_functions()
+        return self._functions
+
+    def _all_functions(self) -> dict[str, Function]:
         found: dict[str, Function] = {}
         for data in self._tables:
             for address, size, versioned in data.named(data.functions()):
@@ -87,10 +94,18 @@ class UserBinary:
         return found
 
     def _placed(self, address: int, size: int) -> Function | None:
-        offset = self._elf.address_to_offset(address)
+        offset = address_to_offset(self._program_headers, address)
         return None if offset is None else Function(address, size, self._start + offset)
 
     def code(self, function: Function) -> bytes:
         """The instructions of a function, fewer where the file ends before. Raises OSError."""
         with open(self.mapped_path, "rb", buffering=0) as file:
             return os.pread(file.fileno(), min(function.size, _MAX_CODE), function.file_offset)
+
+
+def _open(path: str) -> tuple[ElfFile, int]:
+    """The file, and where it begins in the one that the kernel maps. Raises OSError, ArchiveError, ElfError."""
+    if not names_member(path):
+        return ElfFile(path), 0
+    image, start = read_member(path)
+    return ElfFile.from_bytes(image, path), start

@@ -16,10 +16,7 @@ if TYPE_CHECKING:
 
 def load_c_types(program: ast.Program, compilation: Compilation) -> CTypes:
     """The types that the program can name. What is wrong with its C definitions is recorded as diagnostics."""
-    from ..target.btf_c_types import BtfCTypes
-
-    target = compilation.target
-    kernel = BtfCTypes(lambda: target.btf, lambda: (btf for _, btf in target.module_btf()))
+    kernel = compilation.target.c_types
     if not program.preamble and not compilation.options.include_files:
         return kernel
     from .preamble import parse_preamble

@@ -7,6 +7,7 @@ the same bytes everywhere. Nothing here loads or attaches anything.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pybpftrace.core.frozen import dataclass
@@ -16,9 +17,13 @@ if TYPE_CHECKING:
 
     from pybpftrace.core.binary.dwarf_signature import Signature
     from pybpftrace.core.target.btf import Btf
+    from pybpftrace.core.target.btf_c_types import BtfCTypes
     from pybpftrace.core.target.dependency import Dependency
     from pybpftrace.core.target.tracepoint_format import TracepointFormat
     from pybpftrace.core.types import Field, Type
+
+#: What stands in the place of a module for the kernel itself.
+VMLINUX = "vmlinux"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +116,18 @@ class Target(ABC):
     def module_btf(self) -> Iterable[tuple[str, Btf]]:
         """(module, its types, a SplitBtf over those of `btf`) of the kernel's modules. Raises BtfError."""
         return ()
+
+    @cached_property
+    def btf_readers(self) -> dict[str, Btf]:
+        """The same readers at every question, by module: those of `module_btf` behind 'vmlinux', the kernel's own."""
+        return {} if self.btf is None else {VMLINUX: self.btf, **dict(self.module_btf())}
+
+    @cached_property
+    def c_types(self) -> BtfCTypes:
+        """The C types of the kernel and, behind them, of its modules."""
+        from pybpftrace.core.target.btf_c_types import BtfCTypes
+
+        return BtfCTypes(lambda: self.btf, lambda: list(self.btf_readers.values())[1:])
 
     @property
     @abstractmethod

@@ -45,7 +45,19 @@ class BinarySearch:
         return not self.pid and not self.any_file and self.short_names
 
     def paths(self) -> tuple[str, ...]:
-        """In the order of preference. Raises OSError, and ElfError for a loader cache that is corrupt."""
+        """In the order of preference, each file once. Raises OSError; ElfError for a loader cache that is corrupt."""
+        files: dict[object, str] = {}
+        for path in self._found():
+            try:
+                status = os.stat(path)
+            except OSError:
+                files.setdefault(path, path)  # in an archive
+            else:
+                # /bin/ls and /usr/bin/ls are mostly one file, and so are libx.so and libx.so.1.
+                files.setdefault((status.st_dev, status.st_ino), path)
+        return tuple(files.values())
+
+    def _found(self) -> tuple[str, ...]:
         from pybpftrace.core.binary import process_files
         from pybpftrace.core.binary.libraries import find_executable, is_probeable
 

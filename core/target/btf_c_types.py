@@ -74,9 +74,9 @@ class BtfCTypes:
                     return types.Struct(f"{tag} {name}", by_name=True, alignment=1)
         return None
 
-    def with_id(self, type_id: int) -> types.Type:
-        """The type that has this id in the BTF itself, not in a module's. Raises BtfError."""
-        return self._type(next(self.readers()), type_id)
+    def with_id(self, type_id: int, btf: Btf | None = None) -> types.Type:
+        """The type that has this id in the kernel's BTF, or in `btf`, which is one of `readers()`. Raises BtfError."""
+        return self._type(btf or next(self.readers()), type_id)
 
     def readers(self) -> Iterator[Btf]:
         """The kernel's BTF, then that of its modules, which is opened only when somebody goes on to ask."""

@@ -128,8 +128,7 @@ class LiveTarget(Target):
 
     @cached_property
     def _dwarf(self) -> LiveDwarf:
-        from pybpftrace.core.target.live_binaries import LiveBinaries
-    from pybpftrace.core.target.live_dwarf import LiveDwarf
+        from pybpftrace.core.target.live_dwarf import LiveDwarf
 
         return LiveDwarf(self)
 

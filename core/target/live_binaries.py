@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pybpftrace.core.binary.archives import ArchiveError, archive_of
-from pybpftrace.core.binary.elf_format import EM_386, EM_AARCH64, EM_X86_64, ElfError
+from pybpftrace.core.binary.archives import archive_of
+from pybpftrace.core.binary.elf_format import EM_386, EM_AARCH64, EM_X86_64
 from pybpftrace.core.binary.user_binary import Function, UserBinary
 from pybpftrace.core.target import UserCode, UserFunction
 from pybpftrace.core.target.dependency import Dependency, file_fact
@@ -16,7 +16,7 @@ from pybpftrace.core.target.dependency import Dependency, file_fact
 if TYPE_CHECKING:
     from pybpftrace.core.target import Target
 
-#: The machines whose instructions can be told apart. Programs of x32 are 32-bit files of 64-bit instructions.
+#: The machines whose instructions can be told apart.
 _MACHINES = {EM_X86_64: "x86_64", EM_386: "i386", EM_AARCH64: "aarch64"}
 
 
@@ -38,7 +38,7 @@ class LiveBinaries:
     def names(self, path: str) -> list[str]:
         """Raises OSError, ElfError."""
         binary = self._binary(path)
-        return [] if binary is None else sorted(binary.functions)
+        return [] if binary is None else sorted(binary.functions())
 
     def code(self, function: UserFunction) -> UserCode | None:
         """Of a function of a binary that was read before. Raises OSError."""
@@ -52,14 +52,9 @@ class LiveBinaries:
         """None when there is no ELF file at `path`. Raises OSError, ElfError."""
         if path not in self._read:
             self._remember(archive_of(path))
-            try:
-                binary = UserBinary(path)
-            except (ArchiveError, ElfError, FileNotFoundError, NotADirectoryError, IsADirectoryError):
-                self._read[path] = None
-            else:
-                self._read[path] = binary
-                for file in binary.looked_at:
-                    self._remember(file)
+            self._read[path] = binary = UserBinary.open(path)
+            for file in binary.looked_at if binary is not None else ():
+                self._remember(file)
         return self._read[path]
 
     def _remember(self, file: str) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from pybpftrace.core.binary.archives import ArchiveError, archive_of
 from pybpftrace.core.binary.dwarf import Dwarf
 from pybpftrace.core.binary.elf_format import ElfError
 from pybpftrace.core.target.dependency import Dependency, file_fact
@@ -23,18 +24,16 @@ class LiveDwarf:
     def __init__(self, target: Target) -> None:
         self._target = target
         self._opened: dict[str, Dwarf | None] = {}
+        self._looked_at: dict[str, list[str]] = {}
 
     @contextmanager
     def of(self, path: str) -> Iterator[Dwarf | None]:
         """The debug information of the binary at `path`; None when it has none, or is no ELF file. Raises OSError."""
-        looked_at: list[str] = [path]
+        looked_at = self._looked_at.setdefault(path, [archive_of(path)])
         try:
             if path not in self._opened:
                 self._opened[path] = _open(path, looked_at)
-            dwarf = self._opened[path]
-            yield dwarf
-            if dwarf is not None:
-                looked_at += dwarf.looked_at
+            yield self._opened[path]
         finally:
             for file in looked_at:
                 self._target.remember(Dependency("file", file, file_fact(file)))
@@ -43,5 +42,5 @@ class LiveDwarf:
 def _open(path: str, looked_at: list[str]) -> Dwarf | None:
     try:
         return Dwarf.open(path, looked_at)
-    except (ElfError, FileNotFoundError, NotADirectoryError, IsADirectoryError):
+    except (ArchiveError, ElfError, FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None

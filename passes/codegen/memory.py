@@ -13,6 +13,7 @@ from typing import Any
 from ...core import ast
 from ...core.config import Config
 from ...core.emitter import Value
+from ...core.probe import ProbeType
 from ...core.types import INT64, Bool, Enum, Int, Pointer, String, Type, round_up, size_of
 from .control import ControlEmitter
 from .llvm import I8, I64, INTEGERS, PTR, VolatileLoad
@@ -31,6 +32,7 @@ class MemoryEmitter(ControlEmitter):
     """`scratch_used` and `scratch_peak` are bytes of the program's scratch area, over all its functions."""
 
     config: Config
+    probe_type: ProbeType
     scratch_used: int
     scratch_peak: int
     stack_budget: int
@@ -161,13 +163,17 @@ class MemoryEmitter(ControlEmitter):
                 narrow = self._load(address, place, 1)
                 return Value(self.builder.zext(self.builder.icmp_unsigned("!=", narrow, I8(0)), I64), type_)
             case Pointer():
-                return Value(self._load(address, place, 8), type_)
+                word = Value(self._load(address, place, 8), type_)
+                if self.probe_type.program_type == "tracing" and _is_context(address):
+                    # The verifier takes it for the address of a kernel object, which it lets nobody calculate with, and
+                    # drops comparisons with 0, although it may be a null pointer.
+                    return Value(self.detached(word).handle, type_)
+                return word
         return Value(place.handle, type_)
 
     def _load(self, base: Value, place: Value, size: int) -> Any:
         handle = self.handle(place)
-        in_context = isinstance(base.type, Pointer) and base.type.space == "context"
-        if not in_context and handle not in self._reloaded:
+        if not _is_context(base) and handle not in self._reloaded:
             return self.builder.load(handle, typ=INTEGERS[size], align=min(size, self.alignment(handle)))
         load = VolatileLoad(self.builder.block, handle, typ=INTEGERS[size])
         load.align = size
@@ -220,15 +226,15 @@ class MemoryEmitter(ControlEmitter):
             self.builder.store(word, self.handle(self.offset(destination, at)), align=width)
 
     def detached(self, address: Value) -> Value:
-        """An address of our own memory as a number that the verifier does not follow: a script may do any arithmetic
-        with it, and what it points to is read by a helper.
+        """An address as a number that the verifier does not follow: a script may do any arithmetic with it, and what it
+        points to is read by a helper.
 
-        The verifier tracks an address through loads and stores of it, but not through an atomic addition.
+        The verifier follows an address through loads and stores, but of a negated one it knows nothing any more
+        (check_alu_op in kernel/bpf/verifier.c). LLVM must not see that the two negations cancel out.
         """
-        place = self.reserve(8)
-        self.store(place, self.constant(0))
-        self.atomic_add(place, address)
-        return self.load(place, INT64)
+        zero = self.constant(0)
+        negated = self.binary("-", zero, self.opaque(Value(self.number_of(address), INT64)))
+        return self.binary("-", zero, self.opaque(negated))
 
     def atomic_add(self, address: Value, value: Value, offset: int = 0) -> None:
         place = self.handle(self.offset(address, offset))
@@ -250,6 +256,10 @@ def words(size: int, align: int) -> Iterator[tuple[int, int]]:
             width //= 2
         yield at, width
         at += width
+
+
+def _is_context(address: Value) -> bool:
+    return isinstance(address.type, Pointer) and address.type.space == "context"
 
 
 def _is_scalar(type_: Type) -> bool:

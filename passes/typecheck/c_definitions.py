@@ -1,4 +1,4 @@
-"""Finds out which C types the script can name: those of its preamble and imports, of traced programs, and the kernel's."""
+"""Finds out which C types the script can name: its own, those of the programs that it traces, and the kernel's."""
 
 from __future__ import annotations
 

@@ -30,7 +30,12 @@ def uprobe_args(name: str, path: str, symbol: str, target: Target) -> Struct:
     `name` is the probe's, for messages. Parameters in registers that BPF programs do not see (floating point) have the
     type void. Raises: AttachPointError.
     """
-    signature = user_signature(name, path, symbol, target)
+    signature = _known_signature(name, path, symbol, target)
+    for parameter in signature.parameters:
+        if "unknown" in parameter.passing.pieces:
+            raise AttachPointError(
+                f'Could not parse arguments of "{name}": the debug information does not say what {parameter.c_text} is'
+            )
     convention = _x86_64 if target.architecture == "x86_64" else _aarch64
     fields = tuple(convention(signature, registers(target.architecture).arguments))
     return Struct(symbol, max((f.offset + size_of(f.type) for f in fields), default=0), fields, alignment=8)
@@ -50,7 +55,7 @@ def described_parameters(path: str, symbol: str, target: Target) -> list[str] | 
     return [f"{parameter.c_text} {parameter.name}".rstrip() for parameter in signature.parameters]
 
 
-def user_signature(name: str, path: str, symbol: str, target: Target) -> Signature:
+def _known_signature(name: str, path: str, symbol: str, target: Target) -> Signature:
     """Raises: AttachPointError: nothing is known of the function, or its parameters were changed."""
     refused = f'Could not parse arguments of "{name}":'
     try:
