@@ -1,4 +1,5 @@
-# `make run` traces something real; `make test` checks everything. Both need nothing but what README.md names.
+# `make run` traces something real; `make test` checks everything here, `make test-vm` the same tracer in virtual machines
+# with other kernels. They need nothing but what README.md names.
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,7 +10,7 @@ ROOMS := cli core passes plugins
 # not begin with a dot, so the link must not be reachable.
 TYPING := $(VENV)/typing
 
-.PHONY: run test clean
+.PHONY: run test test-vm clean
 
 # The files that a command started by it opens: nothing else on the machine is looked at.
 run: $(VENV)/.installed
@@ -22,6 +23,9 @@ test: $(VENV)/.installed-for-tests $(TYPING)/$(NAME)
 	cd $(TYPING) && MYPYPATH=. ../../$(BIN)/mypy --config-file ../../pyproject.toml --cache-dir ../mypy $(ROOMS:%=-p $(NAME).%)
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest
+
+test-vm: $(VENV)/.installed-for-tests
+	$(BIN)/python -m pytest tests/vm
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

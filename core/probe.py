@@ -145,13 +145,21 @@ class DescriptorLink:
             os.close(self.descriptors.pop())
 
 
+def _no_warning(text: str) -> None:
+    """For who attaches without a user to be told."""
+
+
 @dataclass(frozen=True, slots=True)
 class AttachRequest:
-    """What load knows when it attaches: `pid` is that of `-p` or of the `-c` child, `cpus` the online CPUs."""
+    """What load knows when it attaches: `pid` is that of `-p` or of the `-c` child, `cpus` the online CPUs.
+
+    `warn` shows a warning, of a probe that was attached but not in full.
+    """
 
     program_fd: int
     pid: int | None
     cpus: tuple[int, ...]
+    warn: Callable[[str], None] = _no_warning
 
 
 #: What makes a program run: an event of the kernel, or the tracer itself, through BPF_PROG_RUN: when a run begins, when

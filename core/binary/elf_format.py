@@ -22,6 +22,8 @@ LITTLE_ENDIAN = 1
 
 ET_EXEC, ET_DYN = 2, 3
 EM_386, EM_X86_64, EM_AARCH64 = 3, 62, 183
+#: The machines whose instructions and registers are known, by the names of uname(2).
+MACHINES = {EM_386: "i386", EM_X86_64: "x86_64", EM_AARCH64: "aarch64"}
 
 PT_LOAD, PT_INTERP, PT_NOTE = 1, 3, 4
 PF_X = 1

@@ -101,6 +101,19 @@ class SymbolData:
                 fallback = Symbol(name, value, size, False)
         return fallback
 
+    def addresses(self, name: str) -> set[int]:
+        """The link-time addresses of everything of that name: local symbols of several source files may share it."""
+        wanted = self._places_of(name)
+        if not wanted:
+            return set()
+        found = set()
+        for row in LAYOUTS[self.elf_class].symbol.iter_unpack(self.symbols):
+            if row[0] in wanted:
+                info, section, value = (row[1], row[3], row[4]) if self.elf_class == CLASS_64 else (row[3], row[5], row[1])
+                if section != SHN_UNDEF and _HAS_ADDRESS[info]:
+                    found.add(value)
+        return found
+
     def _places_of(self, name: str) -> set[int]:
         """Every place in the string table that reads as `name`: names share tails, so it may be inside another."""
         if not name or "\0" in name:

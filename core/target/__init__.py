@@ -48,6 +48,25 @@ class UserCode:
     code: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class UsdtMarker:
+    """One place of a static marker of an ELF file.
+
+    `path` is the file to be named to the kernel, and bytes of it are counted by `offset`, the place, and `semaphore`,
+    the 16-bit number of its users (0 without one). `arguments` are the compiler's descriptions of where the arguments
+    are, in which numbers stand for the symbols that are known, as `core.binary.usdt_notes` does it; `machine` says whose
+    registers they name: 'x86_64', 'i386', 'aarch64', or 'unknown'.
+    """
+
+    path: str
+    provider: str
+    name: str
+    offset: int
+    semaphore: int
+    arguments: str
+    machine: str
+
+
 class Target(ABC):
     """One machine. What is not there is None or empty, never an error; OSError means that it could not be read."""
 
@@ -129,6 +148,13 @@ class Target(ABC):
 
         return BtfCTypes(lambda: self.btf, lambda: list(self.btf_readers.values())[1:])
 
+    def bpf_functions(self) -> tuple[tuple[int, str], ...]:
+        """(id of the program, function) of the functions of all running BPF programs with BTF, sorted.
+
+        Raises KernelError.
+        """
+        return ()
+
     @property
     @abstractmethod
     def features(self) -> frozenset[str]:
@@ -179,6 +205,13 @@ class Target(ABC):
     def user_code(self, function: UserFunction) -> UserCode | None:
         """The instructions of a function that this target has found; None when they are not known."""
         return None
+
+    def usdt_markers(self, path: str) -> list[UsdtMarker]:
+        """All places of all static markers of the ELF file at `path`, sorted by provider, name and offset.
+
+        Raises ElfError when its notes are corrupt.
+        """
+        return []
 
     def user_signature(self, path: str, address: int) -> Signature | None:
         """The function that begins at `address` of the ELF file at `path`; None when there is no debug information.

@@ -25,6 +25,7 @@ from pybpftrace.core.target.btf_types import (
     Datasec,
     Enumeration,
     Float,
+    Func,
     Int,
     Ptr,
     Restrict,
@@ -145,6 +146,13 @@ class Btf:
             found.add(self.string(at + 1 - self.sections.strings + self.first_string))
             at = blob.find(needle, at + 1, end)
         return sorted(name for name in found if self.find(name, kinds) is not None)
+
+    def functions(self) -> list[str]:
+        """The names of all functions of this blob, in the order of their ids; some names are there twice."""
+        wanted = kind_numbers[Func]
+        common, blob = self._common, self.blob
+        records = (common(blob, at) for at in self.index.offsets)
+        return [self.string(name) for name, info, _ in records if info >> 24 & 31 == wanted]
 
     def type(self, type_id: int) -> BtfType:
         """The type with this id. Raises BtfError when there is none or it is malformed."""

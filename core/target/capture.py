@@ -11,7 +11,7 @@ import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pybpftrace.core.target import Target, UserCode, UserFunction
+from pybpftrace.core.target import Target, UsdtMarker, UserCode, UserFunction
 from pybpftrace.core.target.btf import Btf
 from pybpftrace.core.target.btf_split import SplitBtf
 from pybpftrace.core.target.btf_subset import BEHIND_POINTER, reach, write
@@ -191,6 +191,13 @@ class RecordingTarget(Target):
         if found is not None:
             code = self._found["code"].setdefault(function.path, {})
             code[str(function.file_offset)] = [found.machine, found.code.hex()]
+        return found
+
+    def usdt_markers(self, path: str) -> list[UsdtMarker]:
+        found = self._target.usdt_markers(path)
+        if found:
+            binary = self._found["binaries"].setdefault(path, {"functions": {}})
+            binary["markers"] = [[m.provider, m.name, m.offset, m.semaphore, m.arguments, m.machine] for m in found]
         return found
 
     def user_signature(self, path: str, address: int) -> Signature | None:

@@ -32,7 +32,7 @@ class Dependency:
     | cgroup | path | the cgroup's id |
     | path | name searched | the paths found, in order |
     | search | key of a BinarySearch | the same of a search that is not told by its name alone |
-    | machine | possible_cpus, online_cpus, pid_namespace, interfaces | the Target attribute of that name |
+    | machine | possible_cpus, online_cpus, pid_namespace, interfaces, bpf_functions | the Target attribute of that name |
     | symbol | kernel symbol | (address, boot id), address None when there is none |
     | environment | variable | its text, None when it is not set |
     """
@@ -152,11 +152,19 @@ def pid_namespace() -> tuple[int, int] | None:
     return None if is_initial else (device, inode)
 
 
+def running_functions() -> Fact:
+    """Asked only for probes on BPF programs. Raises KernelError."""
+    from pybpftrace.core.target.bpf_functions import bpf_functions
+
+    return bpf_functions()
+
+
 machine_facts: dict[str, Callable[[], Fact]] = {
     "possible_cpus": machine.possible_cpus,
     "online_cpus": machine.online_cpus,
     "pid_namespace": pid_namespace,
     "interfaces": machine.interfaces,
+    "bpf_functions": running_functions,
 }
 
 

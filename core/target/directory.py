@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pybpftrace.core.binary.archives import archive_of
-from pybpftrace.core.target import Target, UserCode, UserFunction
+from pybpftrace.core.target import Target, UsdtMarker, UserCode, UserFunction
 from pybpftrace.core.target.dependency import Dependency, file_fact, read_content
 from pybpftrace.core.target.event_files import event_directories, read_format
 
@@ -37,7 +37,8 @@ MODULES = "modules"
 # BinarySearch -> paths in order.
 # `binaries`: path -> {"functions": {name: [address, size, file offset]}, "debug": {"signatures": {address: signature or
 # null}, "types": {name: type}, "members": {name: members}, "sources": {place: address or why not}}}, as dwarf_data.py
-# writes it; no "debug" without debug information. `cgroups`: path -> id. `kernel_symbols`: name -> address. `types`:
+# writes it; no "debug" without debug information; "markers": [[provider, name, file offset, file offset of the semaphore
+# or 0, arguments, machine]], with no "functions" where none was asked for. `cgroups`: path -> id. `kernel_symbols`: name -> address. `types`:
 # what the BTF blob was cut down to, see capture.py; `module_types`: module -> the same of its blob. `pid_namespace`:
 # [dev, ino] or null.
 layout: dict[str, object] = {
@@ -148,6 +149,10 @@ class DirectoryTarget(Target):
     def user_code(self, function: UserFunction) -> UserCode | None:
         known = self._data["code"].get(function.path, {}).get(str(function.file_offset))
         return None if known is None else UserCode(known[0], bytes.fromhex(known[1]))
+
+    def usdt_markers(self, path: str) -> list[UsdtMarker]:
+        known = self._data["binaries"].get(path, {}).get("markers", [])
+        return [UsdtMarker(archive_of(path), *marker) for marker in known]
 
     def _functions(self, path: str) -> dict[str, list[int]]:
         functions: dict[str, list[int]] = self._data["binaries"].get(path, {}).get("functions", {})

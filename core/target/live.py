@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pybpftrace.core.linux import machine
-from pybpftrace.core.target import Target, UserCode, UserFunction
+from pybpftrace.core.target import Target, UsdtMarker, UserCode, UserFunction
 from pybpftrace.core.target.dependency import (
     Dependency,
     cgroup_fact,
@@ -86,6 +86,13 @@ class LiveTarget(Target):
 
         return iter(()) if self.btf is None else module_btf(self, self.btf)
 
+    def bpf_functions(self) -> tuple[tuple[int, str], ...]:
+        from pybpftrace.core.target.bpf_functions import bpf_functions
+
+        found = bpf_functions()
+        self.remember(Dependency("machine", "bpf_functions", found))
+        return found
+
     @cached_property
     def features(self) -> frozenset[str]:
         from pybpftrace.core.target.features import find_features
@@ -119,6 +126,11 @@ class LiveTarget(Target):
 
     def user_code(self, function: UserFunction) -> UserCode | None:
         return self._binaries.code(function)
+
+    def usdt_markers(self, path: str) -> list[UsdtMarker]:
+        from pybpftrace.core.target.live_markers import usdt_markers
+
+        return usdt_markers(path, self)
 
     @cached_property
     def _binaries(self) -> LiveBinaries:

@@ -38,7 +38,12 @@ class MissingProbes:
 
     def _go_on(self, *warnings: str) -> None:
         self.failures += 1
-        if self._setting == "warn" and self._show_warnings:
+        if self._setting == "warn":
+            self.warn(*warnings)
+
+    def warn(self, *warnings: str) -> None:
+        """Also of what is attached only in part, whatever the setting."""
+        if self._show_warnings:
             from ...core.diagnostics import Diagnostic, Severity, format_diagnostic
 
             for text in warnings:

@@ -185,7 +185,7 @@ def _attach_all(
         _say(options, f"Trying to attach probe: {program.point.name}")
         probe_type = options.probe_types[program.point.probe_type]
         try:
-            session.add_link(probe_type.attach(program, AttachRequest(fd, session.pid, cpus)))
+            session.add_link(probe_type.attach(program, AttachRequest(fd, session.pid, cpus, missing.warn)))
         except (AttachPointError, KernelError) as error:
             missing.at_attach(program, error)
         else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ...core.glob import glob
-from ...core.probe import AttachPointError
+from ...core.probe import AttachPointError, MatchRequest
 
 
 def check_count(provider: str, parts: tuple[str, ...], *accepted: int) -> None:
@@ -33,3 +33,16 @@ def listed_names(provider: str, endings: Iterable[str], parts: tuple[str, ...]) 
     """`PROVIDER:ENDING` for each ending that a pattern of `-l` names; an ending's last colon need not be in it."""
     pattern = glob(":".join(parts).removesuffix(":"))
     return (f"{provider}:{ending}" for ending in endings if pattern.fullmatch(ending.removesuffix(":")))
+
+
+def refuse_everything(provider: str, module: str, function: str, count: int, request: MatchRequest) -> None:
+    """Of a pattern for functions of the kernel that leaves none out, without --probe-everything.
+
+    Every function of one module is not everything. Raises: AttachPointError.
+    """
+    if request.probes_everything or set(function) != {"*"} or set(module or "*") != {"*"}:
+        return
+    raise AttachPointError(
+        f"{provider}:{function} would probe every function of the kernel: {count} of them",
+        ("name fewer with a narrower pattern, or use --probe-everything; the machine may become very slow",),
+    )

@@ -30,6 +30,20 @@ REGISTERS = {
 }
 
 
+def _in_order(*names: str) -> dict[str, int]:
+    return {name: 8 * position for position, name in enumerate(names)}
+
+
+#: Byte offsets in pt_regs of all its registers, each of eight bytes.
+OFFSETS = {
+    "x86_64": _in_order(
+        *("r15", "r14", "r13", "r12", "bp", "bx", "r11", "r10", "r9", "r8", "ax", "cx", "dx", "si", "di"),
+        *("orig_rax", "ip", "cs", "flags", "sp", "ss"),
+    ),
+    "aarch64": _in_order(*(f"r{number}" for number in range(31)), "sp", "pc", "pstate"),
+}
+
+
 def registers(architecture: str) -> Registers:
     """Raises: AttachPointError: for a machine that is not in the table."""
     name = {"arm64": "aarch64"}.get(architecture, architecture)

@@ -20,7 +20,7 @@ from ...core.probe import (
     PointSpec,
     ProbeType,
 )
-from ...core.types import UINT64, Type
+from ...core.types import UINT64, Struct, Type
 from .registers import argument_offset, registers
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ class UserProbe(ProbeType):
 
     Settings of a spec: `file`, empty for that of the traced process; `language`, 'cpp' or empty; `function` and
     `offset`, or for an address in place of them `address`. Settings of a point: `path`, and there `offset` (bytes in the
-    file) and `symbol`, or for several places `offsets`; `file` where the binary is a member of the archive `path`.
+    file), or for several places `offsets`, and `symbol`, that of the first of them; `file` where the binary is a member
+    of the archive `path`.
     """
 
     program_type: ClassVar[str] = "kprobe"
@@ -54,7 +55,9 @@ class UserProbe(ProbeType):
         if "@" in parts:
             if self.is_return:
                 raise AttachPointError("Source code location not allowed")
-            raise AttachPointError("attaching by source code location is not supported")
+            from .uprobe_source import parse_source
+
+            return parse_source(self.names[0], parts)
         if len(parts) != 1:  # a function alone is one of the process of -p
             check_count(self.names[0], parts, 2, 3)
         if len(parts) == 3 and parts[1] != "cpp":
@@ -88,12 +91,19 @@ class UserProbe(ProbeType):
     def match(self, spec: PointSpec, request: MatchRequest) -> list[ConcretePoint]:
         from .user_points import find_points
 
+        if "source" in spec.settings:
+            from .uprobe_source import with_address
+
+            spec = with_address(spec, request)
         return find_points(spec, request)
 
     def combine(self, spec: PointSpec, points: Sequence[ConcretePoint], request: MatchRequest) -> list[ConcretePoint]:
         from .user_points import combine_points
 
         return combine_points(spec, points, request)
+
+    def binary(self, point: ConcretePoint) -> str:
+        return point.text("file" if "file" in point.settings else "path")
 
     def listed(self, parts: tuple[str, ...], request: MatchRequest) -> Iterable[str]:
         from .user_listing import list_functions
@@ -127,7 +137,7 @@ class UprobeProbe(UserProbe):
     def args(self, point: ConcretePoint, target: Target) -> Struct | None:
         from .uprobe_args import uprobe_args
 
-        return uprobe_args(point.name, point.text("path"), point.text("symbol"), target)
+        return uprobe_args(point.name, self.binary(point), point.text("symbol"), target)
 
     def argument(self, point: ConcretePoint, index: int, architecture: str) -> Type | None:
         argument_offset(architecture, index)

@@ -1,27 +1,22 @@
 """`uprobe:FILE@SRC:LINE[:COL]`: a place in a program by its source location, which its debug information knows.
 
-It makes an address out of such a place; what is probed at the address is the uprobe's own business.
+It makes an attach point with an address out of one with such a place; what is probed at the address is for others to
+find. Attaching needs nothing of this file.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ...core.glob import has_wildcard
-from ...core.probe import AttachPointError, PointSpec
+from ...core.probe import AttachPointError, MatchRequest, PointSpec
 from .parts import read_number
-
-if TYPE_CHECKING:
-    from ...core.target import Target
+from .user_files import find_files
 
 _FORM = "Invalid uprobe arguments, expected format: uprobe:TARGET@FILE:LINE[:COL]"
 
 
 def parse_source(provider: str, parts: tuple[str, ...]) -> PointSpec:
-    """Settings: `file`, `source` (the end of a path), `line`, and `column`, which is 0 when none is given.
-
-    Raises: AttachPointError.
-    """
+    """Settings as of any uprobe, with neither function nor address, and besides `source` (the end of a path), `line`,
+    and `column`, which is 0 when none is given. Raises: AttachPointError."""
     match parts:
         case (file, "@", source, line) if file and source:
             column = ""
@@ -31,10 +26,9 @@ def parse_source(provider: str, parts: tuple[str, ...]) -> PointSpec:
             raise AttachPointError(_FORM)
     if has_wildcard(file):
         raise AttachPointError("Cannot use wildcards with source code location")
-    number = _number(line, "Invalid line number")
-    settings: dict[str, str | int] = {"file": file, "function": "", "source": source, "line": number}
-    settings["column"] = _number(column, "Invalid column number") if column else 0
-    return PointSpec(provider, settings)
+    place = {"source": source, "line": _number(line, "Invalid line number")}
+    place["column"] = _number(column, "Invalid column number") if column else 0
+    return PointSpec(provider, {"file": file, "language": "", "function": "", "offset": 0, **place})
 
 
 def _number(text: str, complaint: str) -> int:
@@ -44,13 +38,15 @@ def _number(text: str, complaint: str) -> int:
     return number
 
 
-def source_address(path: str, spec: PointSpec, target: Target) -> int:
-    """The link-time address in the file at `path`. Raises: AttachPointError."""
+def with_address(spec: PointSpec, request: MatchRequest) -> PointSpec:
+    """The attach point for the address of the source location. Raises: NoMatch, AttachPointError."""
+    path = find_files("uprobe", spec.text("file"), request)[0]
     source, line, column = spec.text("source"), spec.number("line"), spec.number("column") or None
     try:
-        found = target.source_address(path, source, line, column)
+        address = request.target.source_address(path, source, line, column)
     except (ValueError, OSError) as error:
         raise AttachPointError(str(error)) from error
-    if found is None:
+    if address is None:
         raise AttachPointError(f"No DWARF debug info found for '{path}', cannot attach by source code location.")
-    return found
+    plain = {"file": path, "language": "", "function": "", "offset": 0, "address": address}
+    return PointSpec(spec.probe_type, plain)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from ...core.binary.demangle import PREFIXES, NoDemangler, demangled, spellings
 from ...core.frozen import dataclass
 from ...core.glob import glob, has_wildcard
-from ...core.probe import AttachPointError, ConcretePoint, MatchRequest, NoMatch, PointSpec
+from ...core.probe import AttachPointError, ConcretePoint, MatchRequest, NoMatch, PointSpec, Setting
 from ...core.target import Target, UserFunction
 from .instruction_check import check_offset
 from .user_files import find_files
@@ -172,7 +172,8 @@ def _distinct(path: str, names: Iterable[str], target: Target) -> list[str]:
 
 
 def combine_points(spec: PointSpec, points: Sequence[ConcretePoint], request: MatchRequest) -> list[ConcretePoint]:
-    """One point a file, for a uprobe_multi link: `offsets` are the bytes in its `path` where its places are."""
+    """One point a file, for a uprobe_multi link: `offsets` are the bytes in its `path` where its places are. Their
+    functions have the same parameters where the body uses those; `symbol` is the first of them."""
     where = Where.of(spec, request)
     if not where.is_multiple or "uprobe_multi" not in request.target.features:
         return list(points)
@@ -183,11 +184,15 @@ def combine_points(spec: PointSpec, points: Sequence[ConcretePoint], request: Ma
         ConcretePoint(
             where.provider,
             where.name(file),
-            {"path": places[0].text("path"), "offsets": tuple(place.number("offset") for place in places)},
+            {**_without_offset(places[0]), "offsets": tuple(place.number("offset") for place in places)},
             len(places),
         )
         for file, places in files.items()
     ]
+
+
+def _without_offset(place: ConcretePoint) -> dict[str, Setting]:
+    return {key: value for key, value in place.settings.items() if key != "offset"}
 
 
 def _similar(path: str, where: Where, request: MatchRequest) -> tuple[str, ...]:

@@ -10,7 +10,6 @@ import pytest
 from checking import GOLDEN_TARGET
 from pybpftrace.core.binary.dwarf import Dwarf
 from pybpftrace.core.binary.elf import ElfFile
-from pybpftrace.core.target import UserFunction
 from pybpftrace.core.target.directory import DirectoryTarget
 from pybpftrace.core.target.live import LiveTarget
 
@@ -90,17 +89,7 @@ class ProgramTarget(DirectoryTarget):
 
     def __init__(self) -> None:
         super().__init__(str(GOLDEN_TARGET))
-        self.live = live = LiveTarget()
-        self.user_signature = live.user_signature  # type: ignore[method-assign]
-        self.user_type = live.user_type  # type: ignore[method-assign]
-        self.user_members = live.user_members  # type: ignore[method-assign]
-        self.source_address = live.source_address  # type: ignore[method-assign]
-
-    def resolve_binary(self, name: str) -> list[str]:
-        return [name] if Path(name).exists() else []
-
-    def user_function(self, path: str, symbol: str) -> UserFunction | None:
-        return self.live.user_function(path, symbol)
-
-    def user_functions(self, path: str) -> list[str]:
-        return self.live.user_functions(path)
+        self.live = LiveTarget()
+        for name in ("resolve_binary", "user_function", "user_functions", "user_function_at", "user_code",
+                     "user_signature", "user_type", "user_members", "source_address"):  # fmt: skip
+            setattr(self, name, getattr(self.live, name))

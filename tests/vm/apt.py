@@ -11,7 +11,8 @@ from pathlib import Path
 
 from .prerequisites import Unavailable
 
-_MIRROR = "http://deb.debian.org"
+#: Where Debian keeps its suites, and where it keeps those that it has given up.
+_MIRRORS = ("http://deb.debian.org", "http://archive.debian.org")
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _PATIENCE = 300.0
 """Seconds for one apt command."""
@@ -26,13 +27,24 @@ class Suite:
 
     def refresh(self) -> None:
         """Fetch the lists of packages. Raises Unavailable."""
+        reasons = []
+        for mirror in _MIRRORS:
+            self._configure(mirror)
+            try:
+                self._apt("apt-get", "update", "-q", "--error-on=any")
+                return
+            except Unavailable as reason:
+                reasons.append(f"{mirror}: {reason}")
+        raise Unavailable("; ".join(reasons))
+
+    def _configure(self, mirror: str) -> None:
         for part in ("state/lists/partial", "cache/archives/partial"):
             (self.directory / part).mkdir(parents=True, exist_ok=True)
         (self.directory / "state/status").touch()
         places = [("debian", self.name)]
         if not self.name.endswith("-backports"):
             places.append(("debian-security", f"{self.name}-security"))
-        lines = [f"deb [arch=amd64 signed-by={_KEYRING}] {_MIRROR}/{path} {suite} main\n" for path, suite in places]
+        lines = [f"deb [arch=amd64 signed-by={_KEYRING}] {mirror}/{path} {suite} main\n" for path, suite in places]
         (self.directory / "sources.list").write_text("".join(lines))
         self._configuration.write_text(
             f'Dir::Etc::sourcelist "{self.directory}/sources.list";\n'
@@ -41,9 +53,9 @@ class Suite:
             f'Dir::State::status "{self.directory}/state/status";\n'
             f'Dir::Cache "{self.directory}/cache";\n'
             'Acquire::Languages "none";\n'
+            'Acquire::Check-Valid-Until "false";\n'
             'APT::Sandbox::User "root";\n'
         )
-        self._apt("apt-get", "update", "-q")
 
     def dependencies(self, package: str) -> list[str]:
         """The names in a package's Depends field, without versions; of alternatives the first. Raises Unavailable."""

@@ -100,7 +100,7 @@ class Machine:
         self._processes.append(process)
 
     def _file_server(self, listener: int) -> list[str]:
-        options = ("source=/", "sandbox=chroot", "cache=always", "log_level=err")
+        options = ("source=/", "sandbox=chroot", "cache=always")
         words = [word for option in options for word in ("-o", option)]
         return [self._programs.virtiofsd, f"--fd={listener}", "-f", *words, "--thread-pool-size=0"]
 

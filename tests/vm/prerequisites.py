@@ -10,8 +10,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-#: The C virtiofsd of QEMU, in Debian 12's qemu-system-common; its options are not those of the later one in Rust.
-VIRTIOFSD = Path("/usr/lib/qemu/virtiofsd")
+#: Where Debian 12 has it, in qemu-system-common, and where later ones do, in a package of its own.
+VIRTIOFSD = ("/usr/lib/qemu/virtiofsd", "/usr/libexec/virtiofsd")
 ARCHITECTURE = "x86_64"
 _PACKAGES = {
     "qemu-system-x86_64": "qemu-system-x86",
@@ -51,11 +51,14 @@ def programs() -> Programs:
     if os.geteuid() != 0:
         raise Unavailable("virtiofsd and the private mount that it runs in need root")
     paths = {name: _program(name, package) for name, package in _PACKAGES.items()}
-    if not VIRTIOFSD.exists():
-        raise Unavailable(f"no {VIRTIOFSD}: apt-get install qemu-system-common (Debian 12)")
+    virtiofsd = next((path for path in VIRTIOFSD if os.path.exists(path)), None)
+    if virtiofsd is None:
+        raise Unavailable(f"no {' or '.join(VIRTIOFSD)}: apt-get install qemu-system-common or virtiofsd")
     if b"/ld-linux" in Path(paths["busybox"]).read_bytes()[:4096]:
         raise Unavailable("busybox is not the static one: apt-get install busybox-static")
-    return Programs(paths["qemu-system-x86_64"], str(VIRTIOFSD), *(paths[n] for n in ("busybox", "depmod", "zstd", "lz4")))
+    return Programs(
+        paths["qemu-system-x86_64"], virtiofsd, paths["busybox"], paths["depmod"], paths["zstd"], paths["lz4"]
+    )
 
 
 def _program(name: str, package: str) -> str:

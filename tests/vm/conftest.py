@@ -1,0 +1,82 @@
+"""Tests in virtual machines, each with a stock Debian kernel: `make test-vm`, as root.
+
+A test takes the fixture `guest` and runs once on each kernel of SUITES, all in one boot of it:
+
+    @pytest.mark.kernels("6.1", "6.12", "newest")
+    def test_a_kprobe_sees_its_argument(guest: Guest) -> None:
+        done = trace(guest, 'kprobe:vfs_open { ... }', workload="/bin/cat /etc/hostname")
+        assert done.stdout == "..."
+
+Without the marker `kernels` it runs on all. `trace` (tracing.py) compiles here and runs there, 1 to 3 seconds a test;
+`trace_in_guest` compiles there, which takes half a minute, so a few tests do. `guest.run`, `guest.start` and
+`guest.write` (guest.py) are for everything else. The guest has this machine's files as they were when it booted (C
+programs for a test can be compiled here, before) and may write where it likes. Its kernel has no secrets and no other
+users: a script may trace everything. An idle guest does nothing, so give probes a workload.
+
+A guest that cannot be had skips its tests with the reason; with PYBPFTRACE_VM=require they fail.
+"""
+
+from __future__ import annotations
+
+import compileall
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pybpftrace
+import pytest
+
+from .guest import Guest, GuestDied
+from .kernel import SUITES, fetch
+from .prerequisites import Programs, Unavailable, programs
+from .target import target_of
+
+_COMPLAINT = re.compile(r".*(?:Oops:|BUG:|WARNING: CPU|Kernel panic).*")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what the marker `kernels` does not name."""
+    left_out = [item for item in items if not _is_wanted(item)]
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=left_out)
+
+
+def _is_wanted(item: pytest.Item) -> bool:
+    marker = item.get_closest_marker("kernels")
+    return marker is None or not isinstance(item, pytest.Function) or item.callspec.params["guest"] in marker.args
+
+
+@pytest.fixture(scope="session")
+def guest_programs() -> Programs:
+    """What runs outside of the guests; our own modules are compiled here, because the guests would not keep theirs."""
+    root = Path(pybpftrace.__file__).parent
+    for room in ("cli", "core", "passes", "plugins"):
+        compileall.compile_dir(str(root / room), quiet=2)
+    try:
+        return programs()
+    except Unavailable as reason:
+        _give_up(str(reason))
+
+
+@pytest.fixture(scope="session", params=SUITES)
+def guest(request: pytest.FixtureRequest, guest_programs: Programs) -> Iterator[Guest]:
+    """A booted guest with the kernel of this name; all of its tests follow each other."""
+    try:
+        booted = Guest(fetch(request.param, guest_programs), guest_programs)
+    except (Unavailable, GuestDied, OSError) as reason:
+        _give_up(f"no guest with kernel {request.param}: {reason}")
+    try:
+        target_of(booted)
+        yield booted
+        complaint = _COMPLAINT.search(booted.console)
+        assert complaint is None, f"the guest's kernel complained: {complaint}"
+    finally:
+        booted.stop()
+
+
+def _give_up(reason: str) -> NoReturn:
+    if os.environ.get("PYBPFTRACE_VM") == "require":
+        pytest.fail(reason)
+    pytest.skip(reason)
