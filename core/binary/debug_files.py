@@ -52,7 +52,7 @@ def build_id_paths(build_id: str | None, directory: str = DEBUG_DIRECTORY) -> li
 def open_debug_file(
     path: str, looked_at: list[str], build_id: str | None, checksum: int | None = None
 ) -> Iterator[ElfFile]:
-    """The file at `path`, if it is there and belongs to the binary: it has the checksum, or without one the build id."""
+    """The file at `path`, if it belongs to the binary: it has the checksum, or where none is given the build id."""
     looked_at.append(path)
     try:
         if checksum is not None and _checksum(path) != checksum:

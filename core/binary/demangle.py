@@ -23,6 +23,7 @@ _OPERATOR = re.compile(r"\boperator\b")
 _OPEN, _CLOSE = "(<[{", ")>]}"
 #: Rust's names of the older kind end in a hash, and spell what C++ has no letter for.
 _RUST_HASH = re.compile(r"::h[0-9a-f]{16}$")
+_RUST_UNDERSCORE = re.compile(r"(?:(?<=::)|^)_(?=\$)")  # in front of what begins with no letter
 _RUST_ESCAPE = re.compile(r"\$(SP|BP|RF|LT|GT|LP|RP|C)\$|\$u([0-9a-f]{1,6})\$|(?<!\.)(\.\.)(?!\.)")
 _RUST_SIGNS = {"SP": "@", "BP": "*", "RF": "&", "LT": "<", "GT": ">", "LP": "(", "RP": ")", "C": ","}
 
@@ -83,7 +84,7 @@ def spellings(text: str) -> Iterator[str]:
         if start:
             yield bare[start:]
     if _RUST_HASH.search(bare):
-        yield _RUST_ESCAPE.sub(_rust_sign, _RUST_HASH.sub("", bare))
+        yield _RUST_ESCAPE.sub(_rust_sign, _RUST_UNDERSCORE.sub("", _RUST_HASH.sub("", bare)))
 
 
 def _without_parameters(text: str) -> str:

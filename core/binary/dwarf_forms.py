@@ -47,9 +47,13 @@ def fixed_sizes(address_size: int, offset_size: int, version: int) -> dict[int, 
 
 @contextmanager
 def reading(name: str) -> Iterator[None]:
-    """Turns reads beyond the end of the bytes of file `name` into DwarfError."""
+    """Turns reads beyond the end of the bytes of file `name` into DwarfError, and names the file in every one."""
     try:
         yield
+    except DwarfError as error:
+        if str(error).startswith(name):
+            raise
+        raise type(error)(f"{name}: {error}") from error
     except (IndexError, struct.error) as error:
         raise DwarfError(f"{name}: debug information is truncated or corrupt") from error
 

@@ -61,8 +61,10 @@ def _pieces(entry: Entry, size: int) -> tuple[str, ...]:
             found[index] = kind if found[index] in ("", kind) else "integer"
             if kind == "memory":
                 return ("memory",) * count
-    # An empty class takes no register; padding goes with what is before it.
-    return tuple(piece or "float" for piece in found) if any(found) else ()
+    if not any(found):
+        # An empty class takes no register; what else shows no members has variants, as the enums of Rust do.
+        return () if size <= 1 else ("unknown",)
+    return tuple(piece or "float" for piece in found)  # padding
 
 
 def _leaves(entry: Entry, at: int, depth: int) -> Iterator[tuple[int, int, str]]:

@@ -24,8 +24,8 @@ class Passing:
     """How calling conventions see a value of `size` bytes.
 
     `pieces`: 'integer' or 'float' for each eight bytes ('memory' where it can be in no register), none for what takes
-    no room; a single 'unknown' for a class that is only declared. With `by_reference` the caller passes the address of
-    a copy.
+    no room; a single 'unknown' for a class that is only declared or that has variants. With `by_reference` the caller
+    passes the address of a copy.
     """
 
     size: int

@@ -7,6 +7,7 @@ struct itself. It must not know functions, registers or where debug information 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 from pybpftrace.core import types
@@ -17,6 +18,7 @@ from .dwarf_units import DebugInfo, Entry, Unit
 
 MAX_DEPTH = 64
 _MAX_ALIGNMENTS = 1 << 16
+_MAX_INDEXED = 1 << 18  # about a second's work
 _MAX_NAME = 200
 
 COMPOSITES = {dw.TAG_STRUCTURE: "struct", dw.TAG_CLASS: "struct", dw.TAG_UNION: "union"}
@@ -195,13 +197,21 @@ class Types:
     # By name
 
     def _definition(self, tag: str, name: str, *, only_known: bool = False) -> Entry | None:
-        """The first definition of that name. Units are looked through one after the other, each once."""
-        while (tag, name) not in self._index and not only_known:
-            unit = next(self._unindexed, None)
-            if unit is None:
-                return None
-            self._note(unit.top, 0)
+        """The first definition of that name. Units are looked through one after the other, each once, and only for a
+        name that is somewhere in the file; in a file with very many types the last ones are not found."""
+        if (tag, name) not in self._index and not only_known and self._is_mentioned(name):
+            while (tag, name) not in self._index and len(self._index) < _MAX_INDEXED:
+                unit = next(self._unindexed, None)
+                if unit is None:
+                    return None
+                self._note(unit.top, 0)
         return self._index.get((tag, name))
+
+    def _is_mentioned(self, name: str) -> bool:
+        text = os.fsencode(name) + b"\0"
+        sections = self._info.sections
+        places = (".debug_str", ".debug_info", ".debug_types")  # short ones stand in the entries themselves
+        return any(text in sections[place] for place in places) or bool(sections[".gnu_debugaltlink"])
 
     def _note(self, scope: Entry, depth: int) -> None:
         for child in scope.children():

@@ -107,11 +107,10 @@ class SymbolData:
         if not wanted:
             return set()
         found = set()
+        info, section, value = (1, 3, 4) if self.elf_class == CLASS_64 else (3, 5, 1)
         for row in LAYOUTS[self.elf_class].symbol.iter_unpack(self.symbols):
-            if row[0] in wanted:
-                info, section, value = (row[1], row[3], row[4]) if self.elf_class == CLASS_64 else (row[3], row[5], row[1])
-                if section != SHN_UNDEF and _HAS_ADDRESS[info]:
-                    found.add(value)
+            if row[0] in wanted and row[section] != SHN_UNDEF and _HAS_ADDRESS[row[info]]:
+                found.add(row[value])
         return found
 
     def _places_of(self, name: str) -> set[int]:

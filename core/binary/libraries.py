@@ -99,7 +99,9 @@ def find_executable(name: str, path_env: str, root: str = "", any_file: bool = F
 
 
 def _within(root: str, path: str) -> str:
-    return _inside(root, f"{root}/{path.lstrip('/')}") if root else path
+    if not root or path.startswith(f"{root}/"):
+        return path
+    return _inside(root, f"{root}/{path.lstrip('/')}")
 
 
 def _expand(pattern: str, root: str) -> list[str]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 from ..frozen import dataclass
 from .elf import ElfFile
-from .elf_format import CLASS_64, EM_AARCH64, ET_EXEC, NOTE_HEADER, PF_X, PT_LOAD, ElfError
+from .elf_format import CLASS_64, EM_AARCH64, ET_EXEC, NOTE_HEADER, PF_X, PT_LOAD, ElfError, Section
 
 NOTES_SECTION = ".note.stapsdt"
 #: Its address when the notes were written; prelink moves the section but not what notes say.
@@ -56,7 +56,7 @@ def read_notes(elf: ElfFile) -> list[Note]:
         if len(descriptor) < addresses.size:
             raise ElfError(f"{elf.name}: a marker's note of {len(descriptor)} bytes: corrupt")
         address, base_then, semaphore = addresses.unpack_from(descriptor)
-        moved = base.address - base_then if base is not None and base_then else 0
+        moved = _distance(base, base_then) if base is not None and base_then else 0
         texts = descriptor[addresses.size :].split(b"\0")
         if len(texts) < 3:
             raise ElfError(f"{elf.name}: a marker's note without its three texts: corrupt")
@@ -67,6 +67,11 @@ def read_notes(elf: ElfFile) -> list[Note]:
         moved_semaphore = semaphore + moved if semaphore else 0
         notes.append(Note(provider, name, address + moved, moved_semaphore, " ".join(arguments.split())))
     return notes
+
+
+def _distance(base: Section, base_then: int) -> int:
+    """How far the file was moved. Parts that were linked without a common base each have their own in the section."""
+    return 0 if base.address <= base_then < base.address + base.size else base.address - base_then
 
 
 def _descriptors(notes: bytes, file_name: str) -> Iterator[bytes]:

@@ -50,7 +50,7 @@ class UserBinary:
 
     @staticmethod
     def open(path: str) -> UserBinary | None:
-        """Of the ELF file at `path`, or of the member of an archive; None when there is none. Raises OSError, ElfError."""
+        """Of an ELF file, or of the member of an archive; None when there is none. Raises OSError, ElfError."""
         try:
             elf, start = _open(path)
         except (ArchiveError, ElfError, FileNotFoundError, NotADirectoryError, IsADirectoryError):

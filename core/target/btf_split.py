@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from pybpftrace.core.target import btf_index
 from pybpftrace.core.target.btf import Btf
-from pybpftrace.core.target.btf_types import BtfType
+from pybpftrace.core.target.btf_types import BtfType, kind_numbers
 
 if TYPE_CHECKING:
     import mmap
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from pybpftrace.core.target.btf_index import Index
 
@@ -42,6 +42,13 @@ class SplitBtf(Btf):
 
     def string(self, offset: int) -> str:
         return self.base.string(offset) if offset < self.first_string else super().string(offset)
+
+    def names(self, prefix: str, kinds: Collection[type]) -> list[str]:
+        """The names may be among the kernel's strings too, so every type is looked at."""
+        wanted = {kind_numbers[kind] for kind in kinds}
+        records = (self._common(self.blob, at) for at in self.index.offsets)
+        found = {self.string(name) for name, info, _ in records if info >> 24 & 31 in wanted}
+        return sorted(name for name in found if name.startswith(prefix))
 
     def _candidates(self, name: str) -> Iterator[int]:
         needle = name.encode("utf-8", "surrogateescape") + b"\0"

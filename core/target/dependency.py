@@ -32,7 +32,7 @@ class Dependency:
     | cgroup | path | the cgroup's id |
     | path | name searched | the paths found, in order |
     | search | key of a BinarySearch | the same of a search that is not told by its name alone |
-    | machine | possible_cpus, online_cpus, pid_namespace, interfaces, bpf_functions | the Target attribute of that name |
+    | machine | a name of `machine_facts` | the Target attribute of that name |
     | symbol | kernel symbol | (address, boot id), address None when there is none |
     | environment | variable | its text, None when it is not set |
     """

@@ -36,11 +36,10 @@ MODULES = "modules"
 # What target.json holds, with the value for what is left out. `searches`: name in an attach point, or the key of a
 # BinarySearch -> paths in order.
 # `binaries`: path -> {"functions": {name: [address, size, file offset]}, "debug": {"signatures": {address: signature or
-# null}, "types": {name: type}, "members": {name: members}, "sources": {place: address or why not}}}, as dwarf_data.py
-# writes it; no "debug" without debug information; "markers": [[provider, name, file offset, file offset of the semaphore
-# or 0, arguments, machine]], with no "functions" where none was asked for. `cgroups`: path -> id. `kernel_symbols`: name -> address. `types`:
-# what the BTF blob was cut down to, see capture.py; `module_types`: module -> the same of its blob. `pid_namespace`:
-# [dev, ino] or null.
+# null}, "types": {name: type}, "members": {name: members}, "sources": {place: address or why not}}, as dwarf_data.py
+# writes it; no "debug" without debug information; "markers": [[provider, name, file offset, that of the semaphore or
+# 0, arguments, machine], ...]}. `cgroups`: path -> id. `kernel_symbols`: name -> address. `types`: what the BTF blob
+# was cut down to, see capture.py; `module_types`: module -> the same of its blob. `pid_namespace`: [dev, ino] or null.
 layout: dict[str, object] = {
     "architecture": "",
     "binaries": {},

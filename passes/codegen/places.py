@@ -56,9 +56,14 @@ class Place:
     def read(self, lowering: BodyLowering) -> Value:
         """The value: a number as it is, anything else as the address of a copy in the program's own memory."""
         emitter = lowering.emitter
-        if self.space == OWN or (self.space == CONTEXT and is_scalar(self.type)):
+        has_slots = self.space == CONTEXT and emitter.probe_type.program_type == "tracing"
+        # Of an array of arguments the verifier takes loads of whole ones only, not of a member of a struct among them.
+        is_direct = self.space == CONTEXT and is_scalar(self.type) and not (has_slots and self.offset % 8)
+        if self.space == OWN or is_direct:
             return emitter.load(self.base, self.type, self.offset)
-        return _read(lowering, self.space, emitter.offset(self.base, self.offset), self.type)
+        # LLVM would use the address for a load from there too, but such loads have to say their offset.
+        base = emitter.opaque(self.base) if has_slots else self.base
+        return _read(lowering, self.space, emitter.offset(base, self.offset), self.type)
 
 
 def lower_place(lowering: BodyLowering, node: ast.Expression) -> Place:

@@ -1,7 +1,7 @@
 """`args` of programs that the kernel gives the arguments of a function, with the types of its prototype in BTF.
 
-The context of such a program is an array of eight-byte slots: one for each argument, for a struct that is passed by value
-as many as it fills, and behind them, at the function's return, one for what it returns (btf_ctx_access in
+The context of such a program is an array of eight-byte slots: one for each argument, for a struct that is passed by
+value as many as it fills, and behind them, at the function's return, one for what it returns (btf_ctx_access in
 kernel/bpf/btf.c). It knows nothing of what programs attach to.
 """
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ...core.frozen import dataclass
 from ...core.probe import AttachPointError
 from ...core.target import VMLINUX
-from ...core.target.btf_types import BtfError, Composite, Enumeration, Func, FuncProto, Int, Parameter, Ptr, Struct
+from ...core.target.btf_types import BtfError, Composite, Enumeration, Func, FuncProto, Int, Parameter, Ptr
 from ...core.types import Field, Type, Void, round_up
 from ...core.types import Struct as StructType
 from .registers import registers
@@ -138,7 +138,7 @@ def _slots(btf: Btf, parameter: Parameter) -> int:
             return 1
         case Int(size=size) if size <= SLOT:
             return 1
-        case Struct(size=size) if size <= _IN_REGISTERS:
+        case Composite(size=size) if size <= _IN_REGISTERS:
             return round_up(size, SLOT) // SLOT
         case Composite(size=size):
             raise AttachPointError(f"the parameter {parameter.name} of {size} bytes is not passed in registers.")

@@ -84,7 +84,8 @@ class FunctionProbe(ProbeType):
             return self._functions(module, function, request)
         found = _prototypes(module or _ANY, function, target)
         if not found:
-            raise NoMatch(f"No matches for {self.names[0]} {_written(module, function)}.")
+            hints = _similar(module or _ANY, function, target)
+            raise NoMatch(f"No matches for {self.names[0]} {_written(module, function)}.", hints)
         if not module and len(found) > 1:
             hint = f"it is in {', '.join(name for name, _ in found)}"
             text = f"ambiguous attach point, please specify module containing the function '{function}'"
@@ -166,7 +167,8 @@ class FunctionProbe(ProbeType):
     def attach(self, program: ProgramSpec, request: AttachRequest) -> Link:
         from .tracing_links import attach_tracing, trampoline_texts
 
-        return attach_tracing(request.program_fd, trampoline_texts(program.point.text("function")))
+        point = program.point
+        return attach_tracing(request.program_fd, point.name, trampoline_texts(point.text("function")))
 
 
 class FentryProbe(FunctionProbe):
@@ -185,6 +187,15 @@ class FexitProbe(FunctionProbe):
 
     def emit_return_value(self, emitter: Emitter, type_: Type) -> Value:
         return emitter.load(emitter.context(), type_, 8 * emitter.point.number("slots"))
+
+
+def _similar(pattern: str, function: str, target: Target) -> tuple[str, ...]:
+    from ...core.diagnostics import did_you_mean
+
+    accepts = glob(pattern).fullmatch
+    return did_you_mean(
+        function, (name for module, btf in target.btf_readers.items() if accepts(module) for name in btf.functions())
+    )
 
 
 def _written(module: str, function: str) -> str:

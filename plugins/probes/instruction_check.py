@@ -12,9 +12,13 @@ from ...core.target import UserFunction
 _FORCE = (
     "Use --unsafe to force attachment. WARNING: This option could lead to data corruption in the target process.",
 )
+#: By what is_instruction_start says: the error, and the warning with --unsafe.
 _REFUSED = {
     True: None,
-    False: ("Could not add uprobe into middle of instruction: {}", "Unsafe uprobe in the middle of the instruction: {}"),
+    False: (
+        "Could not add uprobe into middle of instruction: {}",
+        "Unsafe uprobe in the middle of the instruction: {}",
+    ),
     None: ("Failed to check if uprobe is in proper place: {}", "Unchecked uprobe: {}"),
 }
 _NO_DISASSEMBLER = (

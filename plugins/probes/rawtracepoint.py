@@ -112,7 +112,7 @@ class RawTracepointProbe(ProbeType):
             errno.ENOENT: f"Probe does not exist: {event}",
             errno.EINVAL: f"{event} has fewer arguments than the program uses",
         }
-        return attach_tracing(request.program_fd, texts)
+        return attach_tracing(request.program_fd, program.point.name, texts)
 
 
 def _point(module: str, event: str) -> ConcretePoint:

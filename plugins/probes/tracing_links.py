@@ -56,19 +56,6 @@ def _module_descriptor(module: str, shown: str) -> int:
     return descriptor
 
 
-def attach_tracing(program_fd: int, texts: dict[int, str]) -> Link:
-    """Attaches a program to what it was loaded for. `texts`: what an errno of the kernel means, where that is known.
-
-    Raises: AttachPointError, KernelError.
-    """
-    try:
-        return DescriptorLink([bpf.raw_tracepoint_open("", program_fd)])
-    except KernelError as error:
-        if error.errno in texts:
-            raise AttachPointError(texts[error.errno]) from error
-        raise
-
-
 def settings_in_program(attach_type: int, program: int, function: str) -> LoadSettings:
     """Those for a function of a running BPF program. Raises: NoMatch: it has ended. KernelError."""
     from ...core.linux import bpf_objects
@@ -89,6 +76,23 @@ def settings_in_program(attach_type: int, program: int, function: str) -> LoadSe
     return LoadSettings(attach_type, type_id, target_fd)
 
 
+def attach_tracing(program_fd: int, name: str, texts: dict[int, str]) -> Link:
+    """Attaches a program to what it was loaded for. `name` is that of its probe; `texts`: what an errno of the kernel
+    means, where that is known.
+
+    Raises: AttachPointError, KernelError.
+    """
+    try:
+        return DescriptorLink([bpf.raw_tracepoint_open("", program_fd)])
+    except KernelError as error:
+        if error.errno in texts:
+            raise AttachPointError(texts[error.errno]) from error
+        raise KernelError(error.errno or 0, error.call, name) from error
+
+
 def trampoline_texts(name: str) -> dict[int, str]:
-    """For `attach_tracing`, of a program on a function (kernel/bpf/trampoline.c)."""
-    return {errno.EBUSY: f"{name} is traced by something that cannot share it"}
+    """For `attach_tracing`, of a program on a function (register_fentry in kernel/bpf/trampoline.c)."""
+    return {
+        errno.EBUSY: f"{name} is traced by something that shares it with nobody",
+        errno.EINVAL: f'{name} is not traceable (inlined, marked as "notrace", or gone since the kernel has started)',
+    }

@@ -76,11 +76,11 @@ def _refused(offsets: Sequence[int], link: Callable[[Sequence[int]], Link]) -> s
     with ThreadPoolExecutor(_TRIES_AT_ONCE) as pool:
         while suspects:
             parts = [part for suspect in suspects for part in _pieces(suspect)]
-            suspects = [part for part, failed in zip(parts, pool.map(fails, parts), strict=True) if failed]
-            if len(suspects) == len(parts) == _PIECES:
-                return set(offsets)
-            refused.update(part[0] for part in suspects if len(part) == 1)
-            suspects = [part for part in suspects if len(part) > 1]
+            failed = [part for part, has_failed in zip(parts, pool.map(fails, parts), strict=True) if has_failed]
+            if suspects == [offsets] and failed == parts:
+                return set(offsets)  # it is not for single instructions
+            refused.update(part[0] for part in failed if len(part) == 1)
+            suspects = [part for part in failed if len(part) > 1]
     return refused
 
 

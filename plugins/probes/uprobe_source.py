@@ -7,7 +7,7 @@ find. Attaching needs nothing of this file.
 from __future__ import annotations
 
 from ...core.glob import has_wildcard
-from ...core.probe import AttachPointError, MatchRequest, PointSpec
+from ...core.probe import AttachPointError, MatchRequest, PointSpec, Setting
 from .parts import read_number
 from .user_files import find_files
 
@@ -26,9 +26,14 @@ def parse_source(provider: str, parts: tuple[str, ...]) -> PointSpec:
             raise AttachPointError(_FORM)
     if has_wildcard(file):
         raise AttachPointError("Cannot use wildcards with source code location")
-    place = {"source": source, "line": _number(line, "Invalid line number")}
-    place["column"] = _number(column, "Invalid column number") if column else 0
-    return PointSpec(provider, {"file": file, "language": "", "function": "", "offset": 0, **place})
+    line_number = _number(line, "Invalid line number")
+    column_number = _number(column, "Invalid column number") if column else 0
+    place: dict[str, Setting] = {"source": source, "line": line_number, "column": column_number}
+    return PointSpec(provider, {**_plain(file), **place})
+
+
+def _plain(file: str) -> dict[str, Setting]:
+    return {"file": file, "language": "", "function": "", "offset": 0}
 
 
 def _number(text: str, complaint: str) -> int:
@@ -48,5 +53,4 @@ def with_address(spec: PointSpec, request: MatchRequest) -> PointSpec:
         raise AttachPointError(str(error)) from error
     if address is None:
         raise AttachPointError(f"No DWARF debug info found for '{path}', cannot attach by source code location.")
-    plain = {"file": path, "language": "", "function": "", "offset": 0, "address": address}
-    return PointSpec(spec.probe_type, plain)
+    return PointSpec(spec.probe_type, {**_plain(path), "address": address})

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 class UsdtProbe(ProbeType):
     """Settings of a spec: `file`, `provider` and `marker`; the first two are empty where they were left out.
 
-    Settings of a point: `path`; for each place its `offsets`, `semaphores` (0 without one; both count bytes of the file)
-    and `cookies`, which are positions in `arguments`, the different descriptions of where arguments are; `machine`;
-    `multi`: 1 when one uprobe_multi link serves all places.
+    Settings of a point: `path`; of each place `offsets`, `semaphores` (0 without one; both count bytes of the file) and
+    `cookies`, which are positions in `arguments`, the different descriptions of where arguments are; `machine`;
+    `multi`, 1 when one uprobe_multi link serves all places.
     """
 
     names = ("usdt", "U")

@@ -6,7 +6,6 @@ different ones, and the program's cookie is the number of the one that holds whe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...core.binary.usdt_notes import split_arguments
@@ -45,34 +44,33 @@ def operands(point: ConcretePoint, index: int, architecture: str) -> list[Operan
 
 def emit_argument(emitter: Emitter, index: int) -> Value:
     found = operands(emitter.point, index, emitter.architecture)
+    # One place for all of them: only one is read.
+    place = emitter.scratch(8) if any(operand.is_memory for operand in found) else None
     if len(set(found)) == 1:
-        return _emit_operand(emitter, found[0])
+        return _emit_operand(emitter, found[0], place)
     cookie = emitter.helper("get_attach_cookie", emitter.context())
-    return _emit_choice(emitter, cookie, 0, found)
+
+    def choice(first: int, last: int) -> Value:
+        """The operand of a cookie from `first` to `last`: by halves, as there may be hundreds."""
+        if len(set(found[first : last + 1])) == 1:
+            return _emit_operand(emitter, found[first], place)
+        middle = (first + last + 1) // 2
+        is_below = emitter.compare("<", cookie, emitter.constant(middle, UINT64))
+        return emitter.choose(is_below, lambda: choice(first, middle - 1), lambda: choice(middle, last))
+
+    return choice(0, len(found) - 1)
 
 
-def _emit_choice(emitter: Emitter, cookie: Value, first: int, found: Sequence[Operand]) -> Value:
-    """The operand of the cookie, which is that of `found[0]` for the cookie `first`: by halves, as there may be many."""
-    if len(set(found)) == 1:
-        return _emit_operand(emitter, found[0])
-    middle = len(found) // 2
-    return emitter.choose(
-        emitter.compare("<", cookie, emitter.constant(first + middle, UINT64)),
-        lambda: _emit_choice(emitter, cookie, first, found[:middle]),
-        lambda: _emit_choice(emitter, cookie, first + middle, found[middle:]),
-    )
-
-
-def _emit_operand(emitter: Emitter, operand: Operand) -> Value:
+def _emit_operand(emitter: Emitter, operand: Operand, place: Value | None) -> Value:
+    """`place` has room for eight bytes where an operand is memory."""
     from ...core.emitter import Value
 
     value = emitter.constant(operand.number)
     for term in operand.terms:
         value = emitter.binary("+", value, _emit_term(emitter, term))
     type_ = Int(operand.size, operand.signed)
-    if operand.is_memory:
+    if operand.is_memory and place is not None:
         address = emitter.cast(value, UINT32) if operand.address_size == 4 else value
-        place = emitter.scratch(8)
         emitter.read_memory("user", place, operand.size, address)
         value = emitter.load(place, type_)
     return Value(emitter.cast(value, type_).handle, INT64)

@@ -115,7 +115,7 @@ def _files(file: str, request: MatchRequest) -> list[str]:
     try:
         found = target.resolve_binary(file, pid, short_names=False)
         if "*" in file and file != _EVERYTHING and "/" not in file:
-            found += filter(accepts, target.resolve_binary(_EVERYTHING, pid))
+            found += filter(accepts, target.resolve_binary(_EVERYTHING, pid, short_names=False))
     except (OSError, ValueError):
         return []
     # A bare name may have been found on $PATH, which patterns do not mean.

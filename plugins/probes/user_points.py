@@ -65,7 +65,8 @@ def find_points(spec: PointSpec, request: MatchRequest) -> list[ConcretePoint]:
     paths = find_files("uprobe", where.file, request)
     points = [point for path in paths for point in _points(path, where, request)]
     if not points and not ("*" in where.file or has_wildcard(where.function)):
-        raise NoMatch(f"No matches for {where.provider} {paths[0]}:{where.function}.", _similar(paths[0], where, request))
+        missing = f"{paths[0]}:{where.function}"
+        raise NoMatch(f"No matches for {where.provider} {missing}.", _similar(paths[0], where, request))
     return points
 
 

@@ -66,7 +66,8 @@ class NumberedArgument(Function):
 
     def type_of(self, call: CallSite) -> Type:
         try:
-            type_ = call.probe_type.argument(call.point, _index(call.name), call.target.architecture)
+            for point in call.points:
+                type_ = call.probe_type.argument(point, _index(call.name), call.target.architecture)
         except AttachPointError as error:
             call.error(str(error), hints=error.hints)
             return UINT64

@@ -1,6 +1,6 @@
-"""Static markers for traced C programs, written from the documented format of their notes so that no package is needed.
+"""Static markers for traced C programs, from the documented format of their notes, so that no package is needed.
 
-`MARKER(provider, name, arguments, operands...)` is a marker without a semaphore; `GUARDED_MARKER` has the semaphore that
+`MARKER(provider, name, arguments, operands...)` is a marker without a semaphore; `GUARDED_MARKER` has the one that
 `SEMAPHORE(provider, name)` defined. `arguments` is the text of the note in which `%0`, `%1`, ... are the operands:
 `MARKER("app", "turn", "-4@%0 8@%1", NOR(a), NOR(b))`.
 """
@@ -34,7 +34,9 @@ HEADER = r"""
         "994: .balign 4\n" \
         ".popsection\n" \
         ".ifndef marker_base\n" \
-        ".pushsection .stapsdt.base, \"a\", \"progbits\"\n" \
+        ".pushsection .stapsdt.base, \"aG\", \"progbits\", .stapsdt.base, comdat\n" \
+        ".weak marker_base\n" \
+        ".hidden marker_base\n" \
         "marker_base: .space 1\n" \
         ".popsection\n" \
         ".endif\n" \

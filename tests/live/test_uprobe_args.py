@@ -79,14 +79,17 @@ def test_all_parameters_are_printed_as_a_struct(program: str) -> None:
 
 
 def test_parameters_in_other_registers_do_not_shift_the_rest(program: str) -> None:
-    script = 'uprobe:%s:g { printf("%%d %%d %%d %%s %%d\\n", args.c, args.w.half[1], args.e, args.r->name, args.r->high) }'
+    values = "args.c, args.w.half[1], args.e, args.r->name, args.r->high"
+    script = 'uprobe:%s:g { printf("%%d %%d %%d %%s %%d\\n", ' + values + ") }"
     assert traced(script % program, program) == "-9 2 5 name 300"
 
 
 def test_a_struct_of_the_program_is_printed_with_its_members(program: str) -> None:
     out = traced(f"uprobe:{program}:g {{ print(args.w); print(args.e); @r = *args.r; }}", program)
-    assert out.startswith("{ .u = 131073, .half = [1,2] }\nGREEN\n\n\n@r: { .low = 5, .high = 300, .name = name, .on = 1, "
-                          ".real = null, .list = 0x")  # fmt: skip
+    assert out.startswith(
+        "{ .u = 131073, .half = [1,2] }\nGREEN\n\n\n"
+        "@r: { .low = 5, .high = 300, .name = name, .on = 1, .real = null, .list = 0x"
+    )
 
 
 def test_structs_of_the_program_are_keys_and_values(program: str) -> None:

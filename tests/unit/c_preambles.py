@@ -13,6 +13,7 @@ from pybpftrace.core.diagnostics import format_all
 from pybpftrace.core.registry import Registry
 from pybpftrace.core.source import Source
 from pybpftrace.core.target.btf import Btf
+from pybpftrace.core.target.btf_c_types import BtfCTypes
 from pybpftrace.core.target.dependency import Dependency
 from pybpftrace.core.types import Field, Struct
 from pybpftrace.passes.parse.syntax import ParseSyntax
@@ -46,7 +47,7 @@ class Preamble:
         self.dependencies: list[Dependency] = []
         target = SimpleNamespace(
             btf=kernel,
-            module_btf=lambda: (),
+            c_types=BtfCTypes(lambda: kernel, lambda: ()),
             architecture="x86_64",
             kernel_release="none",
             remember=self.dependencies.append,

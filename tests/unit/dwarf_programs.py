@@ -81,7 +81,8 @@ def opened(program: str) -> Dwarf:
 
 def address_of(program: str, function: str) -> int:
     with ElfFile(program) as elf:
-        return next(address for address, _, name in elf.function_symbols() if function in (name, name.partition("E")[0]))
+        symbols = ((address, name) for address, _, name in elf.function_symbols())
+        return next(address for address, name in symbols if function in (name, name.partition("E")[0]))
 
 
 class ProgramTarget(DirectoryTarget):

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from dwarf_programs import C, CPP, compiled
+from dwarf_programs import CPP, C, compiled
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pybpftrace.core.binary import dwarf_units
@@ -50,8 +50,10 @@ def ask_everything(data: bytes, addresses: tuple[int, ...]) -> None:
     for question in questions:
         try:
             question()
-        except (DwarfError, ElfError, SourceError) as error:
-            assert str(error)
+        except (DwarfError, ElfError) as error:
+            assert str(error).startswith("prog: ")
+        except SourceError:
+            pass
 
 
 damage = st.lists(st.tuples(st.integers(0, 20), st.floats(0, 1, exclude_max=True), st.integers(0, 255)),
@@ -121,7 +123,7 @@ def test_a_struct_within_itself_is_refused() -> None:
     at = 11 + len(CODE) + 6
     found = unit(TOP + FUNCTION + PARAMETER + types, CODE + b"\3" + struct.pack("<I", at) + b"\0"
                  + b"\4" + b"\5" + struct.pack("<I", at) + b"\0" + b"\0")  # fmt: skip
-    with pytest.raises(DwarfError, match="nested too deeply, or in itself|lies within itself"):
+    with pytest.raises(DwarfError, match=r"nested too deeply, or in itself|lies within itself"):
         found.signature(0x1000)
 
 
@@ -133,14 +135,14 @@ def test_structs_that_multiply_are_given_up(monkeypatch: pytest.MonkeyPatch) -> 
     body = b"".join(b"\4s\0" + 2 * (b"\5" + struct.pack("<I", first + entry * (n + 1))) + b"\0" for n in range(40))
     found = unit(TOP + FUNCTION + PARAMETER + types,
                  CODE + b"\3" + struct.pack("<I", first) + b"\0" + body + b"\4s\0\0\0")  # fmt: skip
-    with pytest.raises(DwarfError, match="^prog: more than 20000 entries to be read: corrupt, or too large$"):
+    with pytest.raises(DwarfError, match=r"^prog: more than 20000 entries to be read: corrupt, or too large$"):
         found.members("struct s")
 
 
 def test_a_sibling_before_the_entry_is_refused() -> None:
     abbreviations = bytes([2, 0x2E, 1, 0x01, 0x13, 0, 0, 0])  # subprogram with children: sibling ref4
     found = unit(TOP + abbreviations, CODE[:17] + b"\2" + struct.pack("<I", 11) + b"\0\0")
-    with pytest.raises(DwarfError, match="is before it: corrupt"):
+    with pytest.raises(DwarfError, match=r"^prog: the sibling of the entry at 28 is before it: corrupt"):
         found.signature(0x1000)
 
 
@@ -153,5 +155,5 @@ def test_a_line_table_with_files_of_no_bytes_is_refused() -> None:
     info = struct.pack("<IHIB", 7 + len(info), 4, 0, 8) + info
     line = struct.pack("<I", len(table)) + table
     found = Dwarf("prog", Sections(info=info, abbrev=abbreviation, line=line), [])  # type: ignore[arg-type]
-    with pytest.raises(DwarfError, match="^a line table with files of no bytes: debug information is corrupt$"):
+    with pytest.raises(DwarfError, match=r"^prog: a line table with files of no bytes: debug information is corrupt$"):
         found.source_address("prog.c", 1, None)

@@ -76,7 +76,7 @@ def test_two_files_of_one_name_have_to_be_told_apart(tmp_path: Path) -> None:
 def test_code_of_an_included_file_is_not_that_of_the_compiled_one(tmp_path: Path) -> None:
     (tmp_path / "inline.h").write_text("\n" * 200 + "static inline int in(int a) { return a + 1; }\n")
     program = compiled(tmp_path, "gcc", "-g", source='#include "inline.h"\nint main(void) { return in(1); }')
-    with pytest.raises(SourceError, match="^Unable to map"):
+    with pytest.raises(SourceError, match=r"^Unable to map"):
         opened(program).source_address("prog.c", 201, None)
     with pytest.raises(SourceError, match=r"^No compilation unit matches inline\.h$"):
         opened(program).source_address("inline.h", 201, None)

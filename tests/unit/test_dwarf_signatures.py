@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from dwarf_programs import address_of, compiled, opened
-from pybpftrace.core.binary.dwarf import Dwarf, NoFunction, Parameter
+from pybpftrace.core.binary.dwarf import Dwarf, DwarfError, NoFunction, Parameter
 from pybpftrace.core.types import INT8, INT16, INT32, INT64, UINT8, UINT16, UINT32, VOID, Enum, Pointer, String, Struct
 
 BUILDS = [
@@ -142,7 +142,11 @@ def test_a_method_has_this_and_the_members_of_its_base_classes(cpp_program: str)
 def test_a_class_with_a_destructor_is_passed_by_reference(cpp_program: str) -> None:
     found = parameters(cpp_program, "_ZN2ns7byvalue")
     assert [(p.passing.pieces, p.passing.by_reference) for p in found.values()] == [
-        (("integer",), False), (("integer", "integer"), False), (("integer",), True), (("integer",), False)]  # fmt: skip
+        (("integer",), False),
+        (("integer", "integer"), False),
+        (("integer",), True),
+        (("integer",), False),
+    ]
 
 
 def test_an_instance_of_a_template_is_a_function_like_any_other(cpp_program: str) -> None:
@@ -170,13 +174,30 @@ def test_a_struct_that_is_defined_in_another_source_file_has_its_members(tmp_pat
 
 
 def test_a_packed_struct_has_no_alignment(tmp_path: Path) -> None:
-    source = ("struct tight { char c; long l; } __attribute__((packed)); struct wide { char c; long l; };"
-              "int f(struct tight *t, struct wide *w) { return t->c + w->c; } int main(void) { return 0; }")  # fmt: skip
+    source = (
+        "struct tight { char c; long l; } __attribute__((packed)); struct wide { char c; long l; };"
+        "int f(struct tight *t, struct wide *w) { return t->c + w->c; } int main(void) { return 0; }"
+    )
     program = compiled(tmp_path, "gcc", "-g", source=source)
     found = parameters(program, "f")
     aligned = {n: p.type.pointee.alignment for n, p in found.items() if isinstance(p.type, Pointer)
                and isinstance(p.type.pointee, Struct)}  # fmt: skip
     assert aligned == {"t": 1, "w": 8}
+
+
+def test_a_struct_that_shows_no_members_has_an_unknown_place(tmp_path: Path) -> None:
+    """The enums of Rust, whose variants are no members, look so too."""
+    source = "struct odd { int : 32; }; int f(struct odd o, int a) { return a; } int main(void) { return 0; }"
+    found = parameters(compiled(tmp_path, "gcc", "-g", source=source), "f")
+    assert found["o"].passing.pieces == ("unknown",)
+
+
+def test_split_debug_information_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # gcc puts the .dwo file here
+    program = compiled(tmp_path, "gcc", "-g", "-gsplit-dwarf")
+    with pytest.raises(DwarfError) as error:
+        opened(program).signature(address_of(program, "f"))
+    assert str(error.value) == f"{program}: split debug information (.dwo files) is not read"
 
 
 def test_a_program_without_debug_information_has_none(tmp_path: Path) -> None:
@@ -187,7 +208,6 @@ def test_a_program_without_debug_information_has_none(tmp_path: Path) -> None:
 
 
 def test_a_function_of_a_file_compiled_without_debug_information_is_told_apart(tmp_path: Path) -> None:
-    (tmp_path / "other.c").write_text("int quiet(int a) { return a; }")
     compiled(tmp_path, "gcc", "-c", source="int quiet(int a) { return a; }", name="quiet.o")
     program = compiled(tmp_path, "gcc", "-g", str(tmp_path / "quiet.o"))
     with pytest.raises(NoFunction):

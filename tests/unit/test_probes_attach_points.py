@@ -10,7 +10,7 @@ from pybpftrace.core.target import Target, UserFunction
 
 
 class SmallTarget(Target):
-    """Three tracepoints and one program with two functions."""
+    """Three tracepoints and one program with one function."""
 
     architecture = "x86_64"
     kernel_release = "6.18.0"
@@ -26,15 +26,15 @@ class SmallTarget(Target):
         return "" if (category, event) in self.tracepoints() else None
 
     def user_function(self, path: str, symbol: str) -> UserFunction | None:
-        places = {"main": (0x1100, 0x40, 0x100), "spot": (0x1140, 0, 0x140)}
-        return UserFunction(path, *places[symbol]) if path == "/bin/app" and symbol in places else None
+        return UserFunction(path, 0x1100, 0x40, 0x100) if (path, symbol) == ("/bin/app", "main") else None
 
     def user_functions(self, path: str) -> list[str]:
-        return ["main", "spot"] if path == "/bin/app" else []
+        return ["main"] if path == "/bin/app" else []
 
-    def resolve_binary(self, name: str) -> list[str]:
-        found = {"app": ["/bin/app", "/opt/app"], "/bin/app": ["/bin/app"], "/bin/*": ["/bin/app", "/bin/other"]}
-        return found.get(name, [])
+    def resolve_binary(
+        self, name: str, pid: int | None = None, *, any_file: bool = False, short_names: bool = True
+    ) -> list[str]:
+        return ["/bin/app"] if name == "app" else []
 
     def cgroup_id(self, path: str) -> int:
         raise FileNotFoundError(path)
@@ -87,11 +87,6 @@ def names_of(attach_point: str) -> list[str]:
         ("software:faults:0x64", "software:faults:100"),
         ("h:cycles", "hardware:cycles"),
         ("t:sched:sched_switch", "tracepoint:sched:sched_switch"),
-        ("u:/bin/app:main", "uprobe:/bin/app:main"),
-        ("uprobe:app:main+0", "uprobe:/bin/app:main"),
-        ("uprobe:/bin/app:0x1100", "uprobe:/bin/app:4352"),
-        ("uprobe:/bin/*:main", "uprobe:/bin/app:main"),
-        ("ur:app:main", "uretprobe:/bin/app:main"),
     ],
 )
 def test_an_attach_point_has_one_canonical_name(written: str, name: str) -> None:
@@ -136,22 +131,6 @@ def test_a_tracepoint_wildcard_names_every_event_that_fits(written: str, names: 
         ("tracepoint:sched_switch", "tracepoint probe type requires 2 arguments, found 1"),
         ("tracepoint::sched_switch", "tracepoint probe must have a target"),
         ("tracepoint:sched:nothing", "Tracepoint not found: sched:nothing"),
-        ("uprobe:main", "uprobe probe type requires 2 or 3 arguments, found 1"),
-        ("uprobe:app:rust:main", "unsupported language type: rust"),
-        ("uprobe:nowhere:main", "uprobe target file 'nowhere' does not exist or is not executable"),
-        ("uprobe:app:nothing", "No matches for uprobe /bin/app:nothing."),
-        ("uprobe:app:ma*", "No matches for uprobe /bin/app:ma*."),
-        ("uprobe:app:0x9999", "No matches for uprobe /bin/app:39321."),
-        ("uprobe:app:main+1+2", "Cannot take more than one offset"),
-        ("uprobe:app:main+x", "Invalid offset: invalid integer"),
-        ("uprobe:app:main+64", "Offset outside the function bounds ('main' size is 64)"),
-        ("uprobe:app:main+0x10", "Can't check if uprobe is in proper place: /bin/app:main+16"),
-        ("uprobe:app:0x1101", "Can't check if uprobe is in proper place: /bin/app:main+1"),
-        ("uprobe:app:spot+1", "Could not determine boundary for spot (symbol has size 0)."),
-        ("uprobe:/bin/*:0x1100", "Cannot use wildcards with absolute address"),
-        ("uprobe:app:0", "uprobe should be attached to a function, and there is none at address 0"),
-        ("uretprobe:app:main+1", "Offset not allowed"),
-        ("uretprobe:app:0x1101", "uretprobes can not be attached to a function offset"),
     ],
 )
 def test_a_wrong_attach_point_is_told_what_is_wrong(written: str, complaint: str) -> None:
@@ -164,32 +143,10 @@ def test_a_misspelt_name_is_told_the_closest_one() -> None:
     for written, hint in [
         ("software:fault", "did you mean 'faults'?"),
         ("tracepoint:sched:sched_swich", "did you mean 'sched:sched_switch'?"),
-        ("uprobe:app:mian", "did you mean 'main'?"),
     ]:
         with pytest.raises(AttachPointError) as caught:
             names_of(written)
         assert caught.value.hints == (hint,)
-
-
-class ArmTarget(SmallTarget):
-    """A machine whose instructions all have the same size."""
-
-    architecture = "aarch64"
-
-
-def test_a_uprobe_becomes_an_offset_in_a_file() -> None:
-    uprobe = TYPES.get("uprobe")
-    assert uprobe is not None
-    for written, offset in ((("app", "main+4"), 4), (("app", "0x1104"), 4), (("app", "0x1100"), 0)):
-        (point,) = uprobe.match(uprobe.parse(written), request(ArmTarget("arm")))
-        assert point.settings == {"path": "/bin/app", "offset": 0x100 + offset, "symbol": "main"}
-
-
-def test_a_place_that_no_instruction_begins_at_is_refused_on_a_machine_with_fixed_instruction_sizes() -> None:
-    uprobe = TYPES.get("uprobe")
-    assert uprobe is not None
-    with pytest.raises(AttachPointError, match="Could not add uprobe into middle of instruction: /bin/app:main\\+2"):
-        uprobe.match(uprobe.parse(("app", "main+2")), request(ArmTarget("arm")))
 
 
 def test_arguments_come_from_the_registers_of_the_machine() -> None:

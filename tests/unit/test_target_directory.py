@@ -73,7 +73,9 @@ class Machine(Target):
     def user_functions(self, path: str) -> list[str]:
         return ["free", "malloc"]
 
-    def resolve_binary(self, name: str) -> list[str]:
+    def resolve_binary(
+        self, name: str, pid: int | None = None, *, any_file: bool = False, short_names: bool = True
+    ) -> list[str]:
         return {"libc": ["/lib/libc.so.6"], "tool": ["/usr/bin/tool", "/bin/tool"]}.get(name, [])
 
     def cgroup_id(self, path: str) -> int:

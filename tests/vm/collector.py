@@ -1,20 +1,19 @@
-"""Reads what a compilation may ask of a kernel and writes it to standard output, frame by frame (see agent.py).
+"""Reads what a compilation may ask of a kernel and writes it to standard output.
 
     python -I -S collector.py
 
-It runs in a guest, so it has nothing but the standard library and does nothing but read; target.py makes sense of it.
+For every file: two u32 (the sizes of what follows), its path and its content. It runs in a guest, so it has nothing but
+the standard library and does nothing but read; target.py makes sense of it.
 """
 
 from __future__ import annotations
 
 import os
+import struct
 import sys
 from collections.abc import Iterator
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-
-from agent import pack
-
+SIZES = struct.Struct("<II")
 TRACING = "/sys/kernel/tracing"
 BTF = "/sys/kernel/btf"
 EVENTS = f"{TRACING}/events"
@@ -46,7 +45,8 @@ def main() -> None:
                 content = file.read()
         except FileNotFoundError:  # such as ftrace:function, an event that has no format
             continue
-        sys.stdout.buffer.write(pack({"path": path}, content))
+        encoded = path.encode()
+        sys.stdout.buffer.write(SIZES.pack(len(encoded), len(content)) + encoded + content)
 
 
 if __name__ == "__main__":

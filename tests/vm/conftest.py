@@ -21,7 +21,9 @@ from __future__ import annotations
 import compileall
 import os
 import re
+import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import NoReturn
 
@@ -33,7 +35,19 @@ from .kernel import SUITES, fetch
 from .prerequisites import Programs, Unavailable, programs
 from .target import target_of
 
+#: A line about each guest, for the end.
+_LINES = pytest.StashKey[list[str]]()
+_PHASES = ("fetched in", "booted in", "captured in", "tests took")
 _COMPLAINT = re.compile(r".*(?:Oops:|BUG:|WARNING: CPU|Kernel panic).*")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_LINES] = []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for line in config.stash[_LINES]:
+        terminalreporter.write_line(line)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -63,13 +77,21 @@ def guest_programs() -> Programs:
 @pytest.fixture(scope="session", params=SUITES)
 def guest(request: pytest.FixtureRequest, guest_programs: Programs) -> Iterator[Guest]:
     """A booted guest with the kernel of this name; all of its tests follow each other."""
+    times = [time.monotonic()]
     try:
-        booted = Guest(fetch(request.param, guest_programs), guest_programs)
+        kernel = fetch(request.param, guest_programs)
+        times.append(time.monotonic())
+        booted = Guest(kernel, guest_programs)
     except (Unavailable, GuestDied, OSError) as reason:
         _give_up(f"no guest with kernel {request.param}: {reason}")
     try:
+        times.append(time.monotonic())
         target_of(booted)
+        times.append(time.monotonic())
         yield booted
+        times.append(time.monotonic())
+        took = [f"{name} {after - before:.1f} s" for name, (before, after) in zip(_PHASES, pairwise(times), strict=True)]
+        request.config.stash[_LINES].append(f"{kernel.release}: {', '.join(took)}")
         complaint = _COMPLAINT.search(booted.console)
         assert complaint is None, f"the guest's kernel complained: {complaint}"
     finally:
@@ -78,5 +100,5 @@ def guest(request: pytest.FixtureRequest, guest_programs: Programs) -> Iterator[
 
 def _give_up(reason: str) -> NoReturn:
     if os.environ.get("PYBPFTRACE_VM") == "require":
-        pytest.fail(reason)
+        pytest.fail(reason, pytrace=False)
     pytest.skip(reason)

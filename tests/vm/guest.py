@@ -73,7 +73,7 @@ class Running:
         return Completed(record.status, stdout, stderr)
 
     def wait_for(self, pattern: str, stream: str = "stdout") -> str:
-        """Until the stream's text matches; gives the text so far. Raises AssertionError when the command ends before."""
+        """Until the stream's text matches; gives the text so far. AssertionError when the command ends before."""
         compiled = re.compile(pattern, re.MULTILINE)
 
         def is_there(record: _Record) -> bool:

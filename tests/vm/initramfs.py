@@ -1,7 +1,7 @@
 """The first file system of a guest: busybox, the drivers of its root, and two scripts that end in the agent.
 
-The root is this machine's, read-only through virtiofs, under an overlay in the guest's memory: every program is where it
-is here, everything can be written, and nothing of it stays.
+The root is this machine's, read-only through virtiofs, under an overlay in the guest's memory: every program is where
+it is here, everything can be written, and nothing of it stays.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def build(kernel: Kernel, busybox: str) -> bytes:
 
 
 def _entry(name: str, mode: int, content: bytes) -> bytes:
-    """A file of a 'newc' archive: a header of 13 numbers in 8 hexadecimal digits, the name, the content, both padded."""
+    """A file of a 'newc' archive: a header of 13 numbers in 8 hex digits, the name, the content, both padded."""
     encoded = name.encode() + b"\0"
     numbers = (0, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(encoded), 0)
     head = b"070701" + b"".join(b"%08x" % number for number in numbers) + encoded

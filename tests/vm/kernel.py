@@ -4,7 +4,7 @@
     kernels/PACKAGE/         vmlinux, config, lib/modules/RELEASE
     SUITE.package            the package that was the suite's kernel when it was last looked up
 
-A kernel that was fetched is used for a week without asking the mirror again, and longer when the mirror is out of reach.
+A kernel that was fetched is used for a week without asking the mirror again, and longer when that is out of reach.
 """
 
 from __future__ import annotations

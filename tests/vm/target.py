@@ -25,7 +25,7 @@ from pybpftrace.core.target.directory import BTF_FILE, EVENTS, MODULES, TARGET_F
 from pybpftrace.core.target.features import find_features
 from pybpftrace.core.target.kallsyms import find_symbol
 
-from . import agent, collector
+from . import collector
 from .guest import Guest
 from .kernel import Kernel, cache_directory, locked
 
@@ -41,7 +41,7 @@ class GuestTarget(DirectoryTarget):
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
-        self.live = Target.live()
+        self.here = Target.live()
 
     def kernel_symbol(self, name: str) -> int | None:
         return find_symbol(name, os.path.join(self.path, _RAW, _KALLSYMS))[0]
@@ -49,7 +49,7 @@ class GuestTarget(DirectoryTarget):
 
 def _ask_live(question: str) -> Any:
     def ask(self: GuestTarget, *arguments: object) -> object:
-        return getattr(self.live, question)(*arguments)
+        return getattr(self.here, question)(*arguments)
 
     return ask
 
@@ -90,9 +90,10 @@ def _collect(guest: Guest) -> dict[str, bytes]:
     assert done.status == 0, done.stderr
     stream = io.BytesIO(os.fsencode(done.stdout))
     files = {}
-    while stream.tell() < len(stream.getvalue()):
-        fields, content = agent.unpack(stream.read)
-        files[fields["path"]] = content
+    while sizes := stream.read(collector.SIZES.size):
+        path_size, content_size = collector.SIZES.unpack(sizes)
+        path = stream.read(path_size).decode()
+        files[path] = stream.read(content_size)
     return files
 
 

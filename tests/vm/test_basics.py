@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from .guest import Guest
 from .target import directory_of
-from .tracing import pybpftrace, start_trace, trace, trace_in_guest
+from .tracing import PYBPFTRACE, run_artifact, start_trace, trace, trace_in_guest
 
 
 def test_begin_and_end_run(guest: Guest) -> None:
@@ -48,8 +51,10 @@ def test_a_script_is_compiled_in_the_guest(guest: Guest) -> None:
 
 
 @pytest.mark.kernels("6.1")
-def test_the_captured_target_is_one_that_the_command_reads(guest: Guest) -> None:
-    script = 'tracepoint:sched:sched_switch { printf("%s", args.next_comm); exit(); }'
-    done = pybpftrace(guest, "--target", str(directory_of(guest.kernel)), "--emit", "/tmp/emitted", "-e", script).wait()
-    assert (done.status, done.stderr) == (0, "")
-    assert guest.run(["head", "-c", "10", "/tmp/emitted"]).stdout == "pybpftrace"
+def test_the_captured_target_is_one_that_the_command_reads(guest: Guest, tmp_path: Path) -> None:
+    script = 'tracepoint:sched:sched_switch { printf("%s\\n", args.next_comm); exit(); }'
+    options = ["--target", str(directory_of(guest.kernel)), "--emit", str(tmp_path / "emitted"), "-e", script]
+    compiled = subprocess.run([*PYBPFTRACE, *options], capture_output=True, text=True, check=False)
+    assert (compiled.returncode, compiled.stderr) == (0, "")
+    done = run_artifact(guest, (tmp_path / "emitted").read_bytes()).wait()
+    assert (done.status, done.stderr) == (0, "Attached 1 probe\n")

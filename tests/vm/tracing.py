@@ -6,6 +6,7 @@ Here means in this process, which has the kernel's types at hand; only the comma
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -23,7 +24,7 @@ from .target import GuestTarget, cache_home, target_of
 PYBPFTRACE = (sys.executable, "-m", "pybpftrace")
 #: Seconds of a run in the guest, and of one with a compilation, which is 15 to 20 times slower than here.
 PATIENCE, PATIENCE_WITH_COMPILER = 60.0, 300.0
-_ARTIFACT = "/tmp/traced.pbt"
+_numbers = itertools.count(1)
 
 
 def trace(
@@ -82,10 +83,15 @@ def pybpftrace(
 
 
 def run_artifact(
-    guest: Guest, artifact: bytes, *options: str, environment: Mapping[str, str] | None = None, timeout: float = PATIENCE
+    guest: Guest,
+    artifact: bytes,
+    *options: str,
+    environment: Mapping[str, str] | None = None,
+    timeout: float = PATIENCE,
 ) -> Running:
-    guest.write(_ARTIFACT, artifact)
-    return pybpftrace(guest, *options, _ARTIFACT, environment=environment, timeout=timeout)
+    path = f"/tmp/artifacts/{next(_numbers)}"
+    guest.write(path, artifact)
+    return pybpftrace(guest, *options, path, environment=environment, timeout=timeout)
 
 
 def compile_for(
