@@ -52,6 +52,7 @@ class Arguments:
     use: tuple[tuple[str, str], ...] = ()
     emit: str | None = None
     target: str | None = None
+    traceable_functions: str | None = None
     cache: bool = True
     plugins: bool = True
     list_probes: bool = False

@@ -92,6 +92,10 @@ OPTIONS = [
         help="print the script in its standard layout, or write it to -o FILE",
     ),
     Option(
+        "traceable_functions", "--traceable-functions", group=_MAIN, metavar="FILE",
+        help="take the kernel's functions from FILE, in the form of available_filter_functions",
+    ),
+    Option(
         "probe_filter", "--probe-filter", group=_MAIN, metavar="REGEX",
         help="attach only probes in whose names the regular expression is found",
     ),

@@ -78,7 +78,7 @@ def target_for(arguments: Arguments) -> Target:
     from ..core.target import Target
 
     if arguments.target is None:
-        return Target.live()
+        return Target.live(traceable_functions=arguments.traceable_functions)
     try:
         return Target.from_directory(arguments.target)
     except (OSError, ValueError) as error:
@@ -179,6 +179,7 @@ def _facts(script: Script, house: House, config: Config, fingerprint: object) ->
         "pid": arguments.pid,
         "probes everything": arguments.probes_everything,
         "plugins": house.plugin_stamps(),
+        "traceable functions": arguments.traceable_functions,
         "script": script.data.decode("latin-1"),
         "use": arguments.use,
     }

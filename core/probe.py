@@ -8,7 +8,7 @@ uses.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from .frozen import dataclass
@@ -145,6 +145,15 @@ class DescriptorLink:
             os.close(self.descriptors.pop())
 
 
+class SequenceLink(Protocol):
+    """A link to a program that is run by who reads a file."""
+
+    def close(self) -> None: ...
+
+    def read(self) -> Iterator[bytes]:
+        """What is to be written to standard output: the file's content, piece by piece. Raises: KernelError."""
+
+
 def _no_warning(text: str) -> None:
     """For who attaches without a user to be told."""
 
@@ -185,8 +194,12 @@ class ProbeType:
     `searched`: when a wildcard in place of the provider (`*:vfs_read`) looks here too, in a script as in `-l`: 'always'
     (things of the kernel), 'process' (only with `-p` or behind the path of a file), or 'never'. `traces`: what the
     builtin `func` names: a 'kernel' function, a 'user' function, or ''. `has_registers`: the context begins with struct
-    pt_regs, for `reg()` and `usermode`. `returns_verdict`: what the program returns changes what becomes of the thing
-    traced, so that a `return` with a value is unsafe.
+    pt_regs, for `reg()` and `usermode`. `is_return`: it runs when the function that it traces returns, which is where
+    the register of the next instruction does not point any more. `returns_verdict`: what the program returns changes
+    what becomes of the thing traced, so that a `return` with a value is unsafe. `writes_sequence`: the program is run
+    by who reads the file that its link opens (an iterator): `printf` writes into that file, `attach` gives a
+    `SequenceLink`, nothing else can be attached beside it, and the run ends when the file has been read. A null pointer
+    in its context means that there is no object, and ends the program.
     """
 
     names: ClassVar[tuple[str, ...]]
@@ -201,6 +214,8 @@ class ProbeType:
     searched: ClassVar[str] = "never"
     traces: ClassVar[str] = ""
     has_registers: ClassVar[bool] = False
+    is_return: ClassVar[bool] = False
+    writes_sequence: ClassVar[bool] = False
     returns_verdict: ClassVar[bool] = False
 
     def parse(self, parts: tuple[str, ...]) -> PointSpec:

@@ -24,8 +24,8 @@ class RunOptions:
 
     `functions` and `probe_types` have just the objects that the program's `origins` name. `mode`: 'trace', or 'test' or
     'bench' to run the begin programs and then those of that lifecycle (see `core.probe.LIFECYCLES`), with nothing
-    attached. `probe_filter` is a regular expression that the names of probes to attach, or to run as a test or benchmark,
-    have to contain. What a test prints is kept in `capture_format`, whatever the run's own format.
+    attached. `probe_filter` is a regular expression to be found in the names of probes that are attached, or run as
+    a test or benchmark. What a test prints is kept in `capture_format`, whatever the run's own format.
     """
 
     format: FormatType

@@ -77,11 +77,12 @@ def open_module_btf(module: str) -> int | None:
             if error.errno == errno.ENOENT:
                 continue
             raise
-        name = ctypes.create_string_buffer(_NAME_SIZE)
-        info = pack(_BTF_INFO, 0, 0, 0, ctypes.addressof(name), _NAME_SIZE, 0)
-        _ask(fd, info)
-        is_of_kernel = struct.unpack_from(_BTF_INFO, info)[5]
-        if is_of_kernel and name.value.decode(errors="replace") == module:
+        try:
+            is_wanted = _module_of(fd) == module
+        except BaseException:
+            os.close(fd)
+            raise
+        if is_wanted:
             return fd
         os.close(fd)
     return None
@@ -103,6 +104,15 @@ def _ids(command: Command) -> Iterator[int]:
 
 def _open_btf(btf_id: int) -> int:
     return bpf(Command.BTF_GET_FD_BY_ID, pack("=III", btf_id, 0, 0), f"BTF {btf_id}")
+
+
+def _module_of(btf_fd: int) -> str:
+    """The module whose types they are, 'vmlinux' for the kernel's own, '' for a program's. Raises: KernelError."""
+    name = ctypes.create_string_buffer(_NAME_SIZE)
+    info = pack(_BTF_INFO, 0, 0, 0, ctypes.addressof(name), _NAME_SIZE, 0)
+    _ask(btf_fd, info)
+    is_of_kernel = struct.unpack_from(_BTF_INFO, info)[5]
+    return name.value.decode(errors="replace") if is_of_kernel else ""
 
 
 def _ask(fd: int, info: ctypes.Array[ctypes.c_char]) -> None:

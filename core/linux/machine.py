@@ -202,3 +202,25 @@ def interfaces() -> tuple[str, ...]:
     from socket import if_nameindex
 
     return tuple(sorted(name for _, name in if_nameindex()))
+
+
+def loaded_modules() -> tuple[str, str]:
+    """The names of the kernel's modules, sorted and with blanks between, and a digest of where in memory they are.
+
+    A module that is loaded anew is elsewhere. (Lines of /proc/modules are name, size, users, who they are, state,
+    address, see proc_modules(5); addresses are zeros for who may not know them.) No modules: ('', ...).
+    """
+    from binascii import crc32
+
+    try:
+        with open("/proc/modules", encoding="ascii") as file:
+            rows = sorted((words[0], words[5]) for words in map(str.split, file) if len(words) > 5)
+    except FileNotFoundError:
+        rows = []  # a kernel without CONFIG_MODULES
+    return " ".join(name for name, _ in rows), f"{crc32(repr(rows).encode()):08x}"
+
+
+def boot_id() -> str:
+    """A text that is another one each time the machine is started. Raises OSError."""
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        return file.read().strip()

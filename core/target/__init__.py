@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pybpftrace.core.target.btf import Btf
     from pybpftrace.core.target.btf_c_types import BtfCTypes
     from pybpftrace.core.target.dependency import Dependency
+    from pybpftrace.core.target.kernel_functions import KernelFunctions
     from pybpftrace.core.target.tracepoint_format import TracepointFormat
     from pybpftrace.core.types import Field, Type
 
@@ -84,11 +85,14 @@ class Target(ABC):
         self._facts[dependency] = None
 
     @staticmethod
-    def live() -> Target:
-        """This machine. Facts are read when they are asked for, not now."""
+    def live(*, traceable_functions: str | None = None) -> Target:
+        """This machine. Facts are read when they are asked for, not now.
+
+        `traceable_functions` is a file to read instead of ftrace's list.
+        """
         from pybpftrace.core.target.live import LiveTarget
 
-        return LiveTarget()
+        return LiveTarget(traceable_functions)
 
     @staticmethod
     def from_directory(path: str) -> Target:
@@ -147,6 +151,20 @@ class Target(ABC):
         from pybpftrace.core.target.btf_c_types import BtfCTypes
 
         return BtfCTypes(lambda: self.btf, lambda: list(self.btf_readers.values())[1:])
+
+    def kernel_functions(self) -> KernelFunctions:
+        """The functions that can be traced. Raises OSError: the list that the user named cannot be read."""
+        from pybpftrace.core.target.kernel_functions import KernelFunctions
+
+        return KernelFunctions(b"\n")
+
+    def kernel_modules(self) -> tuple[str, ...]:
+        """The loaded modules, sorted, and 'vmlinux' for the kernel itself."""
+        return ("vmlinux",)
+
+    def kernel_function_size(self, name: str) -> int | None:
+        """The size of a function of the kernel in bytes; None when no file with the kernel's symbols is found."""
+        return None
 
     def bpf_functions(self) -> tuple[tuple[int, str], ...]:
         """(id of the program, function) of the functions of all running BPF programs with BTF, sorted.

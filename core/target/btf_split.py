@@ -37,18 +37,18 @@ class SplitBtf(Btf):
     def index(self) -> Index:
         return btf_index.build_index(self.blob, self.sections, self.first_id, self.base.strings)
 
-    def type(self, type_id: int) -> BtfType:
-        return self.base.type(type_id) if 0 < type_id < self.first_id else super().type(type_id)
-
-    def string(self, offset: int) -> str:
-        return self.base.string(offset) if offset < self.first_string else super().string(offset)
-
     def names(self, prefix: str, kinds: Collection[type]) -> list[str]:
         """The names may be among the kernel's strings too, so every type is looked at."""
         wanted = {kind_numbers[kind] for kind in kinds}
         records = (self._common(self.blob, at) for at in self.index.offsets)
         found = {self.string(name) for name, info, _ in records if info >> 24 & 31 in wanted}
         return sorted(name for name in found if name.startswith(prefix))
+
+    def type(self, type_id: int) -> BtfType:
+        return self.base.type(type_id) if 0 < type_id < self.first_id else super().type(type_id)
+
+    def string(self, offset: int) -> str:
+        return self.base.string(offset) if offset < self.first_string else super().string(offset)
 
     def _candidates(self, name: str) -> Iterator[int]:
         needle = name.encode("utf-8", "surrogateescape") + b"\0"

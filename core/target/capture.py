@@ -29,8 +29,15 @@ from pybpftrace.core.target.btf_types import (
     Union,
     Var,
 )
-from pybpftrace.core.target.directory import BTF_FILE, EVENTS, MODULES, TARGET_FILE, read_target
+from pybpftrace.core.target.dependency import read_content
+from pybpftrace.core.target.directory import BTF_FILE, EVENTS, FUNCTIONS_FILE, MODULES, TARGET_FILE, read_target
 from pybpftrace.core.target.event_files import FORMAT_FILE
+from pybpftrace.core.target.kernel_functions import (
+    KernelFunctions,
+    RecordingFunctions,
+    functions_file,
+    parse_functions,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -106,8 +113,10 @@ class RecordingTarget(Target):
         self._formats: dict[tuple[str, str], str] = {}
         self._modules: dict[str, RecordingModuleBtf] | None = None
         self._interfaces: tuple[str, ...] = ()
+        self._kernel_modules: tuple[str, ...] = ()
+        self._functions: RecordingFunctions | None = None
         self._found: dict[str, dict[str, Any]] = {
-            key: {} for key in ("binaries", "cgroups", "code", "kernel_symbols", "searches")
+            key: {} for key in ("binaries", "cgroups", "code", "kernel_function_sizes", "kernel_symbols", "searches")
         }
 
     @property
@@ -260,6 +269,21 @@ class RecordingTarget(Target):
             self._found["searches"][name if search.is_plain else search.key] = paths
         return paths
 
+    def kernel_functions(self) -> KernelFunctions:
+        if self._functions is None:
+            self._functions = RecordingFunctions(self._target.kernel_functions())
+        return self._functions
+
+    def kernel_modules(self) -> tuple[str, ...]:
+        self._kernel_modules = self._target.kernel_modules()
+        return self._kernel_modules
+
+    def kernel_function_size(self, name: str) -> int | None:
+        size = self._target.kernel_function_size(name)
+        if size is not None:
+            self._found["kernel_function_sizes"][name] = size
+        return size
+
     def interfaces(self) -> tuple[str, ...]:
         """Remembered whole: a name that is there is found, and one that is not is not."""
         self._interfaces = self._target.interfaces()
@@ -293,6 +317,10 @@ class RecordingTarget(Target):
             os.makedirs(place, exist_ok=True)
             write_once(os.path.join(place, FORMAT_FILE), text.encode("utf-8", "surrogateescape"))
         os.makedirs(directory, exist_ok=True)
+        if self._functions is not None and self._functions.readable:
+            path = os.path.join(directory, FUNCTIONS_FILE)
+            known = KernelFunctions(parse_functions(read_content(path) or b"")).match("*")
+            write_changed(path, functions_file({*known, *self._functions.asked}))
         if self.btf is not None:
             self._save_types(self.btf, directory, data)
         text = json.dumps(data, indent=1, sort_keys=True, ensure_ascii=True) + "\n"
@@ -322,6 +350,7 @@ class RecordingTarget(Target):
             "architecture": self.architecture,
             "features": sorted(self.features),
             "interfaces": list(self._interfaces),
+            "modules": list(self._kernel_modules),
             "kernel_build_id": self.kernel_build_id,
             "kernel_release": self.kernel_release,
             "online_cpus": list(self.online_cpus),
@@ -343,7 +372,8 @@ class RecordingTarget(Target):
                 "one directory is one kernel"
             )
         there["types"] = sorted({*there["types"], *here["types"]})
-        there["interfaces"] = sorted({*there["interfaces"], *here["interfaces"]})
+        for key in ("interfaces", "modules"):
+            there[key] = sorted({*there[key], *here[key]})
         known = there.pop("module_types")
         if known or modules:
             names = sorted({*known, *modules})

@@ -164,6 +164,7 @@ machine_facts: dict[str, Callable[[], Fact]] = {
     "online_cpus": machine.online_cpus,
     "pid_namespace": pid_namespace,
     "interfaces": machine.interfaces,
+    "loaded_modules": machine.loaded_modules,
     "bpf_functions": running_functions,
 }
 

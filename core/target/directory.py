@@ -3,6 +3,7 @@
     target.json                      everything small, see `read_target`
     btf                              a cut-down raw BTF blob; missing on a kernel without BTF
     modules/NAME                     the same of a kernel module, split from `btf`
+    functions                        the traceable functions, as in available_filter_functions; missing when unreadable
     events/CATEGORY/EVENT/format     as in tracefs
 
 It only reads; capture.py writes. What was not captured is not there, exactly as on a machine without it.
@@ -26,10 +27,12 @@ if TYPE_CHECKING:
 
     from pybpftrace.core.binary.dwarf_signature import Signature
     from pybpftrace.core.target.btf import Btf
+    from pybpftrace.core.target.kernel_functions import KernelFunctions
     from pybpftrace.core.types import Field, Type
 
 TARGET_FILE = "target.json"
 BTF_FILE = "btf"
+FUNCTIONS_FILE = "functions"
 EVENTS = "events"
 MODULES = "modules"
 
@@ -48,9 +51,11 @@ layout: dict[str, object] = {
     "features": [],
     "interfaces": [],
     "kernel_build_id": "",
+    "kernel_function_sizes": {},
     "kernel_release": "",
     "kernel_symbols": {},
     "module_types": {},
+    "modules": [],
     "online_cpus": [],
     "pid_namespace": None,
     "possible_cpus": [],
@@ -207,6 +212,25 @@ class DirectoryTarget(Target):
         if paths is None:
             return [name] if name in self._data["binaries"] else []
         return list(paths)
+
+    def kernel_functions(self) -> KernelFunctions:
+        return self._kernel_functions
+
+    @cached_property
+    def _kernel_functions(self) -> KernelFunctions:
+        from pybpftrace.core.target.kernel_functions import KernelFunctions, parse_functions
+
+        path = os.path.join(self.path, FUNCTIONS_FILE)
+        self.remember(Dependency("file", path, file_fact(path)))
+        content = read_content(path)
+        return KernelFunctions(b"\n", unreadable=path) if content is None else KernelFunctions(parse_functions(content))
+
+    def kernel_modules(self) -> tuple[str, ...]:
+        return tuple(sorted({"vmlinux", *self._data["modules"]}))
+
+    def kernel_function_size(self, name: str) -> int | None:
+        size: int | None = self._data["kernel_function_sizes"].get(name)
+        return size
 
     def interfaces(self) -> tuple[str, ...]:
         return tuple(self._data["interfaces"])

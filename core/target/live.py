@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from pybpftrace.core.binary.dwarf_signature import Signature
     from pybpftrace.core.target.btf import Btf
+    from pybpftrace.core.target.kernel_functions import KernelFunctions
     from pybpftrace.core.target.live_binaries import LiveBinaries
     from pybpftrace.core.target.live_dwarf import LiveDwarf
     from pybpftrace.core.types import Field, Type
@@ -37,8 +38,9 @@ VMLINUX_BTF = "/sys/kernel/btf/vmlinux"
 class LiveTarget(Target):
     """The running kernel and the files of this mount namespace."""
 
-    def __init__(self) -> None:
+    def __init__(self, traceable_functions: str | None = None) -> None:
         super().__init__("live")
+        self._traceable_functions = traceable_functions
 
     @cached_property
     def architecture(self) -> str:
@@ -85,6 +87,27 @@ class LiveTarget(Target):
         from pybpftrace.core.target.live_modules import module_btf
 
         return iter(()) if self.btf is None else module_btf(self, self.btf)
+
+    def kernel_functions(self) -> KernelFunctions:
+        return self._kernel_functions
+
+    @cached_property
+    def _kernel_functions(self) -> KernelFunctions:
+        from pybpftrace.core.target.live_functions import kernel_functions
+
+        return kernel_functions(self, self._traceable_functions, self._tracefs)
+
+    def kernel_modules(self) -> tuple[str, ...]:
+        from pybpftrace.core.target.live_functions import kernel_modules
+
+        return kernel_modules(self)
+
+    def kernel_function_size(self, name: str) -> int | None:
+        from pybpftrace.core.target.live_functions import kernel_file
+
+        path = kernel_file(self)
+        found = None if path is None else self._binaries.function(path, name)
+        return None if found is None else found.size
 
     def bpf_functions(self) -> tuple[tuple[int, str], ...]:
         from pybpftrace.core.target.bpf_functions import bpf_functions

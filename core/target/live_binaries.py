@@ -8,16 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pybpftrace.core.binary.archives import archive_of
-from pybpftrace.core.binary.elf_format import EM_386, EM_AARCH64, EM_X86_64
+from pybpftrace.core.binary.elf_format import MACHINES
 from pybpftrace.core.binary.user_binary import Function, UserBinary
 from pybpftrace.core.target import UserCode, UserFunction
 from pybpftrace.core.target.dependency import Dependency, file_fact
 
 if TYPE_CHECKING:
     from pybpftrace.core.target import Target
-
-#: The machines whose instructions can be told apart.
-_MACHINES = {EM_X86_64: "x86_64", EM_386: "i386", EM_AARCH64: "aarch64"}
 
 
 class LiveBinaries:
@@ -45,7 +42,7 @@ class LiveBinaries:
         for binary in self._read.values():
             if binary is not None and binary.mapped_path == function.path:
                 code = binary.code(Function(function.address, function.size, function.file_offset))
-                return UserCode(_MACHINES.get(binary.machine, "unknown"), code)
+                return UserCode(MACHINES.get(binary.machine, "unknown"), code)
         return None
 
     def _binary(self, path: str) -> UserBinary | None:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from llvmlite import ir
+
 from ...core import ast
 from ...core.config import Config
 from ...core.emitter import Value
@@ -152,12 +154,7 @@ class MemoryEmitter(ControlEmitter):
     # Loads and stores
 
     def load(self, address: Value, type_: Type, offset: int = 0) -> Value:
-        value = self._loaded(address, self.offset(address, offset), type_)
-        # LLVM makes one load of those in two branches, at an address that it computes, which the verifier refuses for a
-        # context even when the loads are volatile. It leaves alone what goes through an assembler instruction.
-        return self.opaque(value) if _is_context(address) and _is_scalar(type_) else value
-
-    def _loaded(self, address: Value, place: Value, type_: Type) -> Value:
+        place = self.offset(address, offset)
         match type_:
             case Int(size=size, signed=signed) | Enum(size=size, signed=signed):
                 narrow = self._load(address, place, size)
@@ -183,6 +180,10 @@ class MemoryEmitter(ControlEmitter):
         load = VolatileLoad(self.builder.block, handle, typ=INTEGERS[size])
         load.align = size
         self.builder._insert(load)
+        if _is_context(base):
+            # LLVM would make one load of those in two branches, at an address that it computes, although they are
+            # volatile; the verifier takes none such of a context. It moves nothing past an assembler instruction.
+            self.builder.asm(ir.FunctionType(ir.VoidType(), []), "", "", [], side_effect=True)
         return load
 
     def store(self, address: Value, value: Value, offset: int = 0) -> None:

@@ -61,9 +61,21 @@ class Place:
         is_direct = self.space == CONTEXT and is_scalar(self.type) and not (has_slots and self.offset % 8)
         if self.space == OWN or is_direct:
             return emitter.load(self.base, self.type, self.offset)
+        if self.space == CONTEXT and emitter.probe_type.has_registers:
+            return self._copy(lowering)
         # LLVM would use the address for a load from there too, but such loads have to say their offset.
         base = emitter.opaque(self.base) if has_slots else self.base
         return _read(lowering, self.space, emitter.offset(base, self.offset), self.type)
+
+
+    def _copy(self, lowering: BodyLowering) -> Value:
+        """A copy of several registers. Each is loaded by itself: the verifier puts in place of such a load another one,
+        of where the kernel really has that register, which the memory behind the context's address need not be."""
+        emitter = lowering.emitter
+        place = emitter.memory(self.type)
+        for at in range(0, size_of(self.type), 8):
+            emitter.store(place, emitter.load(self.base, UINT64, self.offset + at), at)
+        return Value(place.handle, self.type)
 
 
 def lower_place(lowering: BodyLowering, node: ast.Expression) -> Place:

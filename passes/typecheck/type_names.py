@@ -120,7 +120,7 @@ def _type_or_none(body: Body, name: str) -> Type | None:
     function = body.compilation.functions.get(name)
     if function is not None and function.bare and name in LANGUAGE_WORDS:
         return None
-    return BUILTIN_TYPES.get(name) or _owned(body, name) or body.c_types.named("", name)
+    return BUILTIN_TYPES.get(name) or _owned(body, name) or named_in(body.c_types, _binary(body), "", name)
 
 
 #: Words that are expressions wherever they stand.

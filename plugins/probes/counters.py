@@ -12,10 +12,13 @@ from ...core.diagnostics import did_you_mean
 from ...core.frozen import dataclass
 from ...core.glob import has_wildcard
 from ...core.probe import AttachPointError, AttachRequest, ConcretePoint, Link, MatchRequest, PointSpec, ProbeType
+from ...core.types import Type
 from .parts import check_count, listed_names, read_number
+from .registers import perf_context_type
 
 if TYPE_CHECKING:
     from ...core.artifacts import ProgramSpec
+    from ...core.target import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,9 @@ class CounterProbe(ProbeType):
 
     def listed(self, parts: tuple[str, ...], request: MatchRequest) -> Iterable[str]:
         return listed_names(self.names[0], (f"{event}:" for event in self.event_names()), parts)
+
+    def context(self, point: ConcretePoint, target: Target) -> Type | None:
+        return perf_context_type(target.architecture)
 
     def attach(self, program: ProgramSpec, request: AttachRequest) -> Link:
         from .perf_links import attach_counter

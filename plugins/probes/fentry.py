@@ -7,7 +7,7 @@ each function.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, ClassVar
 
 from ...core.glob import glob, has_wildcard
@@ -93,8 +93,7 @@ class FunctionProbe(ProbeType):
         return [self._point(name, function, prototype) for name, prototype in found]
 
     def _functions(self, module: str, pattern: str, request: MatchRequest) -> list[ConcretePoint]:
-        accepts = glob(pattern).fullmatch
-        found = list(_usable(request.target, module, lambda name: bool(accepts(name)) and ".part." not in name))
+        found = list(_usable(request.target, module, pattern))
         refuse_everything(self.names[0], module, pattern, len(found), request)
         return [self._point(home, name, prototype) for home, name, prototype in found]
 
@@ -122,8 +121,10 @@ class FunctionProbe(ProbeType):
         if parts[0] == BPF:
             found = (f"{BPF}:{i}:{f}" for i, f in _bpf_functions(request.target))
             return listed_names(provider, found, (BPF, *(_ANY, *parts[1:])[-2:]))
-        found = (f"{module}:{name}" for module, name, _ in _usable(request.target, _ANY, lambda name: True))
-        return listed_names(provider, found, (_ANY, *parts)[-2:])
+        if len(parts) > 2:
+            return ()
+        module, function = (_ANY, *parts)[-2:]
+        return (f"{provider}:{home}:{name}" for home, name, _ in _usable(request.target, module, function))
 
     def describe(self, name: str, request: MatchRequest) -> Iterable[str]:
         from .btf_arguments import described, described_return, find_prototype
@@ -214,18 +215,36 @@ def _prototypes(pattern: str, function: str, target: Target) -> list[tuple[str, 
     return [(name, prototype) for name, prototype in found if prototype is not None]
 
 
-def _usable(target: Target, pattern: str, accepts: Callable[[str], bool]) -> Iterator[tuple[str, str, Prototype]]:
-    """(module, function, prototype) of all that programs can be attached to, sorted by name within each module."""
+def _usable(target: Target, module: str, function: str) -> Iterator[tuple[str, str, Prototype]]:
+    """(module, function, prototype) of all that two patterns name and programs can be attached to, sorted."""
     from .btf_arguments import argument_registers, find_prototype
 
-    accepts_module = glob(pattern).fullmatch
     most = argument_registers(target.architecture)
-    for module, btf in target.btf_readers.items():
-        if accepts_module(module):
-            for name in filter(accepts, sorted(btf.functions())):
-                prototype = find_prototype(target, module, name)
-                if prototype is not None and prototype.has_known_slots and prototype.slots <= most:
-                    yield module, name, prototype
+    for home, name in _traceable(target, module, function):
+        prototype = find_prototype(target, home, name)
+        if prototype is not None and prototype.has_known_slots and prototype.slots <= most:
+            yield home, name, prototype
+
+
+def _traceable(target: Target, module: str, function: str) -> Iterable[tuple[str, str]]:
+    """(module, function), as the kernel lists them, or where that is hidden all that its BTF knows of.
+
+    Raises: AttachPointError.
+    """
+    try:
+        listed = target.kernel_functions()
+    except OSError as error:
+        raise AttachPointError(str(error)) from error
+    if listed.readable and len(listed):
+        return sorted(listed.match(function, module))
+    accepts, accepts_module = glob(function).fullmatch, glob(module).fullmatch
+    return (
+        (home, name)
+        for home, btf in target.btf_readers.items()
+        if accepts_module(home)
+        for name in sorted(set(btf.functions()))
+        if accepts(name) and ".part." not in name
+    )
 
 
 def _bpf_functions(target: Target) -> tuple[tuple[int, str], ...]:

@@ -6,10 +6,13 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ...core.probe import AttachRequest, ConcretePoint, Link, MatchRequest, PointSpec, ProbeType
+from ...core.types import Type
 from .rates import list_rates, match_rate, parse_rate, sampling
+from .registers import perf_context_type
 
 if TYPE_CHECKING:
     from ...core.artifacts import ProgramSpec
+    from ...core.target import Target
 
 
 class IntervalProbe(ProbeType):
@@ -27,6 +30,9 @@ class IntervalProbe(ProbeType):
 
     def listed(self, parts: tuple[str, ...], request: MatchRequest) -> Iterable[str]:
         return list_rates("interval", parts)
+
+    def context(self, point: ConcretePoint, target: Target) -> Type | None:
+        return perf_context_type(target.architecture)
 
     def attach(self, program: ProgramSpec, request: AttachRequest) -> Link:
         from .perf_links import attach_timer

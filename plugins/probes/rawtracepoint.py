@@ -132,10 +132,11 @@ def _all_events(target: Target, pattern: str) -> Iterator[tuple[str, list[str]]]
     """(module, its tracepoints, sorted) of each module with some."""
     from ...core.target.btf_types import Func
 
-    for module in _modules(target, pattern):
-        btf = target.btf_readers[module]
-        found = {name.removeprefix(prefix) for prefix in _WITH_PARAMETERS for name in btf.names(prefix, (Func,))}
-        yield module, sorted(event for event in found if _is_target(btf, event))
+    accepts = glob(pattern).fullmatch
+    for module, btf in target.btf_readers.items():
+        if accepts(module):
+            found = {name.removeprefix(prefix) for prefix in _WITH_PARAMETERS for name in btf.names(prefix, (Func,))}
+            yield module, sorted(event for event in found if _is_target(btf, event))
 
 
 def _is_event(target: Target, module: str, event: str) -> bool:

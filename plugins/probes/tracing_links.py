@@ -68,11 +68,14 @@ def settings_in_program(attach_type: int, program: int, function: str) -> LoadSe
         if error.errno == errno.ENOENT:
             raise NoMatch(missing) from error
         raise
-    found = bpf_objects.program_functions(target_fd)
-    type_id = None if found is None else function_ids(found).get(function)
-    if type_id is None:
+    try:
+        found = bpf_objects.program_functions(target_fd)
+        type_id = None if found is None else function_ids(found).get(function)
+        if type_id is None:
+            raise NoMatch(missing)
+    except BaseException:
         os.close(target_fd)
-        raise NoMatch(missing)
+        raise
     return LoadSettings(attach_type, type_id, target_fd)
 
 

@@ -21,7 +21,7 @@ from ...core.probe import (
     ProbeType,
 )
 from ...core.types import UINT64, Struct, Type
-from .registers import argument_offset, registers
+from .registers import argument_offset, context_type, registers
 
 if TYPE_CHECKING:
     from ...core.artifacts import ProgramSpec
@@ -46,7 +46,6 @@ class UserProbe(ProbeType):
     traces: ClassVar[str] = "user"
     has_registers: ClassVar[bool] = True
     attached_backwards: ClassVar[bool] = True
-    is_return: ClassVar[bool] = False
 
     def parse(self, parts: tuple[str, ...]) -> PointSpec:
         from ...core.glob import has_wildcard
@@ -114,6 +113,9 @@ class UserProbe(ProbeType):
         from .user_listing import listed_name
 
         return listed_name(point)
+
+    def context(self, point: ConcretePoint, target: Target) -> Type | None:
+        return context_type(target.architecture)
 
     def load_settings(self, program: ProgramSpec) -> LoadSettings:
         from .uprobe_links import load_settings

@@ -25,6 +25,7 @@ from ...core.types import INT64, Type
 if TYPE_CHECKING:
     from ...core.artifacts import ProgramSpec
     from ...core.emitter import Emitter, Value
+    from ...core.target import Target
 
 
 class UsdtProbe(ProbeType):
@@ -77,6 +78,11 @@ class UsdtProbe(ProbeType):
         from .usdt_arguments import emit_argument
 
         return emit_argument(emitter, index)
+
+    def context(self, point: ConcretePoint, target: Target) -> Type | None:
+        from .registers import context_type
+
+        return context_type(target.architecture)
 
     def load_settings(self, program: ProgramSpec) -> LoadSettings:
         from .usdt_links import load_settings

@@ -55,7 +55,8 @@ def test_addresses_of_the_kernel_are_numbers_to_calculate_with() -> None:
 
 
 def test_members_of_a_struct_that_is_an_argument_are_read_one_by_one() -> None:
-    script = "rt:tmigr_group_set_cpu_active { @[args.state.active, args.state.seq] = 1; $s = args.state; @s = $s.state; }"
+    reads = "@[args.state.active, args.state.seq] = 1; $s = args.state; @s = $s.state;"
+    script = f"rt:tmigr_group_set_cpu_active {{ {reads} }}"
     done = run("--dry-run", "-e", 'config = { missing_probes = "ignore"; } begin { } ' + script)
     assert done.status == 0, done.stderr
 

@@ -313,3 +313,68 @@ int main(void) { GUARDED_MARKER("app", "one", "-4@%0", NOR(1)); return app_one_s
     assert done.status == 255
     assert done.stderr.startswith("ERROR: Failed to attach usdt probe: ")
     assert f"ERROR: Unable to attach probe: usdt:{program}:app:one." in done.stderr
+
+
+def test_a_marker_may_be_at_hundreds_of_places(tmp_path: Path) -> None:
+    places = 200
+    markers = "\n".join(
+        f'MARKER("app", "many", "-8@{8 * number}(%%rbx) -4@${number}", REGISTER(base));' for number in range(places)
+    )
+    source = f"""{HEADER}
+int main(int argc, char **argv) {{
+    volatile long numbers[{places}];
+    for (int i = 0; i < {places}; i++)
+        numbers[i] = 3 * i;
+    register long base __asm__("rbx") = (long)numbers;
+    {markers}
+    return 0;
+}}
+"""
+    if os.uname().machine != "x86_64":
+        pytest.skip("written for the registers of x86_64")
+    program = build(tmp_path, "app", source)
+    script = f"usdt:{program}:many {{ @sum = sum(arg1); @agrees[arg0 == 3 * arg1] = count() }}"
+    assert lines(run("-q", "-e", script, "-c", program)) == [
+        f"@agrees[true]: {places}",
+        f"@sum: {sum(range(places))}",
+    ]
+
+
+THIRTY_TWO_BITS = (
+    HEADER
+    + r"""
+static int global = 41;
+SEMAPHORE(app, guarded);
+__attribute__((noinline)) void call(int a, short b) {
+    MARKER("app", "call", "-4@%0 -2@%1 -4@%2 4@%0", NOR(a), NOR(b), MEMORY(global));
+    if (app_guarded_semaphore)
+        GUARDED_MARKER("app", "guarded", "2@%0", MEMORY(app_guarded_semaphore));
+}
+void _start(void) {
+    call(-5, -6);
+    __asm__ volatile("int $0x80" :: "a"(1), "b"(0)); /* exit(0) */
+    __builtin_unreachable();
+}
+"""
+)
+
+
+def test_markers_of_32_bit_programs_have_their_arguments(tmp_path: Path) -> None:
+    if os.uname().machine != "x86_64":
+        pytest.skip("runs programs of i386")
+    try:
+        program = build(tmp_path, "app", THIRTY_TWO_BITS, "-m32", "-fno-pie", "-nostdlib", "-static")
+        subprocess.run([program], check=True)
+    except (subprocess.CalledProcessError, OSError):
+        pytest.skip("needs a compiler and a kernel for i386")
+    assert lines(run("-q", "-e", f"usdt:{program}:* {PRINT}", "-c", program)) == [
+        f"usdt:{program}:app:call -5 -6 41 {2**32 - 5}",
+        f"usdt:{program}:app:guarded 1 0 0 0",
+    ]
+
+
+def test_a_marker_in_a_branch_reads_its_own_argument_there(tmp_path: Path) -> None:
+    """Two reads of the context that LLVM would like to make one of."""
+    program = build(tmp_path, "app", WIDTHS, "-O2")
+    script = f"usdt:{program}:signed {{ if (nsecs > 0) {{ @ = arg0 }} else {{ @ = arg1 }} }}"
+    assert lines(run("-q", "-e", script, "-c", program)) == ["@: -8"]

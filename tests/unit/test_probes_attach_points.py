@@ -185,7 +185,7 @@ def test_a_traced_process_limits_each_probe_type_in_its_own_way() -> None:
     ways = {probe_type.names[0]: probe_type.pid_filter for probe_type in TYPES.items()}
     assert ways == {
         **dict.fromkeys(("begin", "end", "self", "test", "bench"), "none"),
-        "interval": "none",
-        "tracepoint": "program",
-        **dict.fromkeys(("profile", "software", "hardware", "uprobe", "uretprobe"), "attach"),
+        **dict.fromkeys(("interval", "xdp", "tc"), "none"),
+        **dict.fromkeys(("tracepoint", "rawtracepoint", "fentry", "fexit"), "program"),
+        **dict.fromkeys(("profile", "software", "hardware", "uprobe", "uretprobe", "usdt"), "attach"),
     }

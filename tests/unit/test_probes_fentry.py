@@ -9,7 +9,8 @@ from pybpftrace.core.probe import AttachPointError, ConcretePoint, NoMatch, Prob
 from pybpftrace.core.target import Target
 from pybpftrace.core.target.btf import Btf
 from pybpftrace.core.target.btf_split import SplitBtf
-from pybpftrace.core.types import INT32, INT64, UINT64, VOID, Field, Int, Pointer, Struct
+from pybpftrace.core.target.kernel_functions import KernelFunctions
+from pybpftrace.core.types import INT32, UINT64, Field, Pointer, Struct
 from pybpftrace.plugins.probes.fentry import FentryProbe, FexitProbe
 from pybpftrace.plugins.probes.rawtracepoint import RawTracepointProbe
 
@@ -279,6 +280,19 @@ def test_the_first_parameter_of_a_raw_tracepoint_is_the_kernels_own(target: Targ
     assert list(RAW.describe("rawtracepoint:vmlinux:wake", request(target))) == ["struct task * task", "int cpu"]
 
 
+class Listed(Traced):
+    """The kernel says which functions can be traced."""
+
+    def kernel_functions(self) -> KernelFunctions:
+        return KernelFunctions(b"\ndisk_open disk\nopen_file vmlinux\nopen_without_types vmlinux\n")
+
+
+def test_a_wildcard_means_what_the_kernel_lists_and_has_types() -> None:
+    assert names(FENTRY, "*open*", Listed()) == ["fentry:disk:disk_open", "fentry:vmlinux:open_file"]
+    assert names(FENTRY, "open_pair", Listed()) == ["fentry:vmlinux:open_pair"]
+    assert list(FENTRY.listed(("open*",), request(Listed()))) == ["fentry:vmlinux:open_file"]
+
+
 class Bare(Machine):
     """A kernel without BTF."""
 
@@ -295,3 +309,4 @@ def test_without_types_there_are_no_such_probes() -> None:
     assert str(raw.value) == "rawtracepoints require kernel BTF. Try using a 'tracepoint' instead."
     assert str(fentry.value) == "No matches for fentry open_file."
     assert fentry.value.hints == ("fentry probes need a kernel with BTF (CONFIG_DEBUG_INFO_BTF); kprobes do not",)
+    assert list(FENTRY.listed(("*",), request(Bare()))) == list(RAW.listed(("*",), request(Bare()))) == []

@@ -75,6 +75,13 @@ def test_a_cast_finds_the_programs_own_struct_before_the_kernels(program: str) -
     assert str(found.variables()["$v"]) == "int32"
 
 
+def test_types_of_the_program_have_a_size_and_constants(program: str) -> None:
+    body = "$s = sizeof(struct bits); $t = sizeof(unnamed); $o = offsetof(struct node, value); $e = (enum colour)5;"
+    found = checked(f"uprobe:{program}:f {{ {body} }}")
+    assert found.printed == ""
+    assert str(found.variables()["$e"]) == "enum colour"
+
+
 def test_a_cast_finds_the_scripts_own_struct_first(program: str) -> None:
     script = "struct node { char first; }; uprobe:%s:f { $v = ((struct node *)arg2)->first; print(args.p->first) }"
     assert complaint(script % program) == (

@@ -39,8 +39,10 @@ def process(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     with subprocess.Popen([program, library], stdout=subprocess.PIPE) as started:
         assert started.stdout is not None
         started.stdout.read(1)
-        yield started
-        started.kill()
+        try:
+            yield started
+        finally:
+            started.kill()
 
 
 # Archives

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -195,3 +196,16 @@ def test_a_cached_compilation_depends_on_the_file(tmp_path: Path) -> None:
     target = Target.live()
     target.usdt_markers(str(path))
     assert ("file", str(path)) in {(fact.kind, fact.key) for fact in target.dependencies}
+
+
+def test_places_in_a_library_inside_an_archive_count_from_the_archives_start(tmp_path: Path) -> None:
+    archive = tmp_path / "app.zip"
+    blob = image(note(address=CODE + 4, semaphore=DATA))
+    with zipfile.ZipFile(archive, "w") as members:
+        member = zipfile.ZipInfo("lib/libapp.so")
+        # A loader maps whole pages: 30 bytes of header and the name come first.
+        member.extra = b"\0\0" + (4096 - 30 - len(member.filename) - 4).to_bytes(2, "little")
+        member.extra += bytes(4096 - 30 - len(member.filename) - 4)
+        members.writestr(member, blob)
+    (marker,) = Target.live().usdt_markers(f"{archive}!/lib/libapp.so")
+    assert (marker.path, marker.offset, marker.semaphore) == (str(archive), 4096 + 0x1004, 4096 + 0x3000)

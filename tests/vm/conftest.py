@@ -9,9 +9,10 @@ A test takes the fixture `guest` and runs once on each kernel of SUITES, all in 
 
 Without the marker `kernels` it runs on all. `trace` (tracing.py) compiles here and runs there, 1 to 3 seconds a test;
 `trace_in_guest` compiles there, which takes half a minute, so a few tests do. `guest.run`, `guest.start` and
-`guest.write` (guest.py) are for everything else. The guest has this machine's files as they were when it booted (C
-programs for a test can be compiled here, before) and may write where it likes. Its kernel has no secrets and no other
-users: a script may trace everything. An idle guest does nothing, so give probes a workload.
+`guest.write` (guest.py) are for everything else. The guest has this machine's files, new ones too (a C program for a
+test is compiled here), and may write where it likes without changing them; a file that it has looked at must not be
+changed here afterwards. Nobody else is in there: a script may trace everything. An idle guest does nothing, so give
+probes a workload.
 
 A guest that cannot be had skips its tests with the reason; with PYBPFTRACE_VM=require they fail.
 """
@@ -90,7 +91,8 @@ def guest(request: pytest.FixtureRequest, guest_programs: Programs) -> Iterator[
         times.append(time.monotonic())
         yield booted
         times.append(time.monotonic())
-        took = [f"{name} {after - before:.1f} s" for name, (before, after) in zip(_PHASES, pairwise(times), strict=True)]
+        phases = zip(_PHASES, pairwise(times), strict=True)
+        took = [f"{name} {after - before:.1f} s" for name, (before, after) in phases]
         request.config.stash[_LINES].append(f"{kernel.release}: {', '.join(took)}")
         complaint = _COMPLAINT.search(booted.console)
         assert complaint is None, f"the guest's kernel complained: {complaint}"

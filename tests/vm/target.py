@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 import tempfile
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +21,21 @@ from pybpftrace.core.target import Target
 from pybpftrace.core.target.btf import Btf
 from pybpftrace.core.target.btf_index import store_index
 from pybpftrace.core.target.cache_directory import NAME as CACHE_NAME
-from pybpftrace.core.target.directory import BTF_FILE, EVENTS, MODULES, TARGET_FILE, DirectoryTarget
+from pybpftrace.core.target.directory import BTF_FILE, EVENTS, FUNCTIONS_FILE, MODULES, TARGET_FILE, DirectoryTarget
 from pybpftrace.core.target.features import find_features
 from pybpftrace.core.target.kallsyms import find_symbol
+from pybpftrace.core.target.kernel_functions import (
+    KernelFunctions,
+    functions_file,
+    parse_blacklist,
+    parse_functions,
+)
 
 from . import collector
 from .guest import Guest
 from .kernel import Kernel, cache_directory, locked
 
-_DIRECTORY = "target-1"
+_DIRECTORY = "target-2"
 """The number is that of the directory's layout: what an older one has is captured again."""
 _RAW, _CACHE = "raw", "cache"
 _KALLSYMS = "kallsyms"
@@ -43,13 +49,18 @@ class GuestTarget(DirectoryTarget):
         super().__init__(path)
         self.here = Target.live()
 
+    @cached_property
+    def features(self) -> frozenset[str]:
+        """Found anew: what was captured knows only the features of its time."""
+        return find_features(self.kernel_release, self.btf)
+
     def kernel_symbol(self, name: str) -> int | None:
         return find_symbol(name, os.path.join(self.path, _RAW, _KALLSYMS))[0]
 
 
 def _ask_live(question: str) -> Any:
-    def ask(self: GuestTarget, *arguments: object) -> object:
-        return getattr(self.here, question)(*arguments)
+    def ask(self: GuestTarget, *arguments: object, **named: object) -> object:
+        return getattr(self.here, question)(*arguments, **named)
 
     return ask
 
@@ -115,6 +126,7 @@ def write(files: dict[str, bytes], directory: Path) -> None:
         "interfaces": ["lo"],
         "kernel_build_id": build_id,
         "kernel_release": release,
+        "modules": sorted(line.split()[0] for line in files["/proc/modules"].decode().splitlines()),
         "module_types": {name: [] for name in modules},
         "online_cpus": machine.parse_cpu_list(online),
         "possible_cpus": machine.parse_cpu_list(possible),
@@ -128,6 +140,11 @@ def write(files: dict[str, bytes], directory: Path) -> None:
             _put(directory / EVENTS / path.removeprefix(f"{collector.EVENTS}/"), content)
         elif path in collector.FILES:
             _put(directory / _RAW / Path(path).name, content)
+    functions = parse_functions(
+        files[f"{collector.TRACING}/available_filter_functions"],
+        parse_blacklist(files.get("/sys/kernel/debug/kprobes/blacklist", b"")),
+    )
+    _put(directory / FUNCTIONS_FILE, functions_file(KernelFunctions(functions).match("*")))
     index_directory = directory / _CACHE / CACHE_NAME
     index_directory.mkdir(parents=True, mode=0o700)
     store_index(str(index_directory), build_id, len(blob), btf.index)

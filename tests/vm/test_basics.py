@@ -44,6 +44,12 @@ def test_what_an_old_kernel_lacks_is_refused_with_the_name_of_the_feature(guest:
     assert "ERROR: Missing required kernel feature: map_lookup_percpu_elem\n" in done.stderr
 
 
+def test_a_function_of_a_library_of_this_machine_is_probed_in_the_guest(guest: Guest) -> None:
+    done = trace(guest, 'uprobe:libc:malloc /pid == cpid/ { @calls = count(); }', workload="/bin/cat /etc/hostname")
+    assert done.status == 0, done.stderr
+    assert "@calls: " in done.stdout, done
+
+
 @pytest.mark.kernels("6.12")
 def test_a_script_is_compiled_in_the_guest(guest: Guest) -> None:
     done = trace_in_guest(guest, 'begin { printf("%s\\n", comm); exit(); }')

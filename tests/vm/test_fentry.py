@@ -57,12 +57,12 @@ def test_a_null_pointer_is_seen_to_be_one(guest: Guest) -> None:
 
 
 def test_wildcards_probe_each_of_many_functions(guest: Guest) -> None:
-    script = "fentry:filemap_*, fentry:vfs_f*, fentry:vfs_g*, fentry:vfs_r*, fentry:do_sys_* /pid == cpid/ {"
+    script = "fentry:vfs_*, fentry:do_sys_* /pid == cpid/ {"
     done = trace(guest, script + " @[probe] = count(); }", workload=READ)
     assert done.status == 0, done.stderr
     found = re.search(r"^Attached (\d+) probes$", done.stderr, re.MULTILINE)
     assert found is not None
-    assert int(found[1]) >= 40
+    assert int(found[1]) >= 70
     assert "@[fentry:vmlinux:vfs_read]: " in done.stdout
     assert "@[fentry:vmlinux:do_sys_openat2]: " in done.stdout
 

@@ -1,0 +1,87 @@
+"""The functions of this machine's kernel, from tracefs, kept in the cache for as long as they hold.
+
+ftrace takes a tenth of a second to write its list, and what it writes follows from the kernel, its modules and where
+they are: so that is what the copy is known by. Apart from `live.py` because few runs need it.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from pybpftrace.core.linux import machine
+from pybpftrace.core.target.cache_directory import cache_directory, read_private_file, write_private_file
+from pybpftrace.core.target.dependency import Dependency, file_fact, read_content
+from pybpftrace.core.target.kernel_functions import VMLINUX, KernelFunctions, parse_blacklist, parse_functions
+
+if TYPE_CHECKING:
+    from pybpftrace.core.target import Target
+
+BLACKLIST = "/sys/kernel/debug/kprobes/blacklist"
+_COPY = "functions"
+#: Where a kernel with its symbols is looked for, REL being the release.
+_KERNELS = (
+    "/boot/vmlinux-REL",
+    "/lib/modules/REL/vmlinux-REL",
+    "/lib/modules/REL/build/vmlinux",
+    "/usr/lib/modules/REL/kernel/vmlinux",
+    "/usr/lib/debug/boot/vmlinux-REL",
+    "/usr/lib/debug/boot/vmlinux-REL.debug",
+    "/usr/lib/debug/lib/modules/REL/vmlinux",
+)
+
+
+def kernel_functions(target: Target, file: str | None, tracefs: str) -> KernelFunctions:
+    """What can be traced: of ftrace's list, or of a `file` in its form. Raises: OSError: the file cannot be read."""
+    if file is not None:
+        target.remember(Dependency("file", file, file_fact(file)))
+        with open(file, "rb") as given:
+            return KernelFunctions(parse_functions(given.read(), _blacklist()))
+    modules = machine.loaded_modules()
+    target.remember(Dependency("machine", "loaded_modules", modules))
+    state = f"{target.kernel_build_id} {machine.boot_id()} {modules[1]}\n".encode()
+    directory = cache_directory()
+    copy = None if directory is None else os.path.join(directory, _COPY)
+    known = None if copy is None else read_private_file(copy)
+    if known is not None and known.startswith(state):
+        return KernelFunctions(known[len(state) - 1 :])
+    path = os.path.join(tracefs, "available_filter_functions")
+    try:
+        content = read_content(path)
+    except OSError:  # the kernel is locked down, or we are not root
+        content = None
+    if content is None:
+        return KernelFunctions(b"\n", unreadable=path)
+    text = parse_functions(content, _blacklist())
+    if copy is not None:
+        with suppress(OSError):  # an unwritable cache only costs the next start the reading
+            write_private_file(copy, state[:-1] + text, flush=False)
+    return KernelFunctions(text)
+
+
+def _blacklist() -> frozenset[bytes]:
+    try:
+        return parse_blacklist(read_content(BLACKLIST) or b"")
+    except OSError:  # debugfs is locked down: the kernel itself then refuses what is in it
+        return frozenset()
+
+
+def kernel_modules(target: Target) -> tuple[str, ...]:
+    """The loaded modules, sorted, and 'vmlinux'."""
+    modules = machine.loaded_modules()
+    target.remember(Dependency("machine", "loaded_modules", modules))
+    return tuple(sorted({VMLINUX, *modules[0].split()}))
+
+
+def kernel_file(target: Target) -> str | None:
+    """The kernel's own ELF file with its symbols, if there is one; $BPFTRACE_VMLINUX alone when that is set."""
+    given = os.environ.get("BPFTRACE_VMLINUX")
+    target.remember(Dependency("environment", "BPFTRACE_VMLINUX", given))
+    paths = [given] if given else [path.replace("REL", target.kernel_release) for path in _KERNELS]
+    for path in paths:
+        fact = file_fact(path)
+        target.remember(Dependency("file", path, fact))
+        if fact is not None:
+            return path
+    return None
