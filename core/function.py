@@ -120,6 +120,8 @@ class Function:
     warns_when_discarded: ClassVar[bool] = True
     #: True when it reads the probe's context, which the body of a `for` does not see.
     uses_context: ClassVar[bool] = False
+    #: True when it has no meaning outside of a probe: a script's own function cannot use it.
+    needs_probe: ClassVar[bool] = False
     #: The types that this function owns and that a script can name.
     named_types: ClassVar[Mapping[str, OwnedType]] = {}
     #: True when an integer can be cast to the function's type.

@@ -46,7 +46,7 @@ class EventLoop:
         shown = [t for event in program.events for t in event.fields]
         shown += [t for spec in program.maps for t in (spec.key_type, spec.value_type) if t is not None]
         self._watch: MappingWatch | None = None
-        if session.pid is not None and any(map(_has_user_stack, shown)):
+        if session.pid is not None and any(map(_needs_mappings, shown)):
             self._watch = MappingWatch(symbols, session.pid, CHECK_INTERVAL)
 
     def run(self) -> int:
@@ -128,10 +128,11 @@ class EventLoop:
         self._stream.flush()
 
 
-def _has_user_stack(type_: Type) -> bool:
+def _needs_mappings(type_: Type) -> bool:
+    """True for what is shown with the names of functions of a process."""
     match type_:
-        case OwnedType(owner=owner):
-            return owner == "ustack"
+        case OwnedType(owner=owner, name=name):
+            return owner == "ustack" or name == "usym_t"
         case Tuple() | Record():
-            return any(map(_has_user_stack, type_.elements))
+            return any(map(_needs_mappings, type_.elements))
     return False

@@ -27,14 +27,15 @@ class CheckCalls:
 
     def run(self, matched: MatchedProgram, compilation: Compilation) -> MatchedProgram:
         for body in (*matched.program.probes, *matched.program.functions):
-            _BodyCheck(compilation).check(body)
+            _BodyCheck(compilation, in_probe=isinstance(body, ast.Probe)).check(body)
         return matched
 
 
 class _BodyCheck:
     """One probe or function. `words` are nodes that are no expressions: stack modes and the like."""
 
-    def __init__(self, compilation: Compilation) -> None:
+    def __init__(self, compilation: Compilation, *, in_probe: bool) -> None:
+        self._in_probe = in_probe
         self._functions = compilation.functions
         self._c_functions = compilation.c_functions
         self._diagnostics = compilation.diagnostics
@@ -103,7 +104,9 @@ class _BodyCheck:
             self._check_place(node, name, function, in_for)
 
     def _check_place(self, node: ast.Node, name: str, function: Function, in_for: bool) -> None:
-        if in_for and function.uses_context:
+        if function.needs_probe and not self._in_probe:
+            self._diagnostics.error(f"Builtin {name} not supported outside probe", node.span)
+        elif in_for and function.uses_context:
             self._diagnostics.error(f"'{name}' builtin is not allowed in a for-loop", node.span)
 
 

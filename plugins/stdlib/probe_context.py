@@ -1,15 +1,22 @@
-"""What the probe itself offers: its name, its arguments, its return value. How they are fetched is the probe type's."""
+"""What the probe itself offers: its name, its arguments, its return value, the function that it traces.
+
+How arguments and return values are fetched is the probe type's business.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
 from ...core.function import CallSite, EmitSite, Function
+from ...core.json_text import json_string
 from ...core.probe import AttachPointError
-from ...core.types import UINT64, VOID, Pointer, String, Type
+from ...core.types import UINT32, UINT64, VOID, OwnedType, Pointer, String, Type
+from .process import process_id
 
 if TYPE_CHECKING:
     from ...core.emitter import Emitter, Value
+    from ...core.output import Rendering
+    from ...core.probe import ProbeType
 
 #: `arg0` and so on: the largest number that any probe type can have (bpf_usdt_arg takes a byte).
 _ARGUMENTS = 256
@@ -20,6 +27,7 @@ class ProbeName(Function):
 
     names: ClassVar[tuple[str, ...]] = ("probe",)
     bare: ClassVar[bool] = True
+    needs_probe: ClassVar[bool] = True
 
     def type_of(self, call: CallSite) -> Type:
         return String(max(len(point.name.encode()) for point in call.points) + 1)
@@ -34,6 +42,7 @@ class Arguments(Function):
     names: ClassVar[tuple[str, ...]] = ("args",)
     bare: ClassVar[bool] = True
     uses_context: ClassVar[bool] = True
+    needs_probe: ClassVar[bool] = True
     callable: ClassVar[bool] = False
 
     def type_of(self, call: CallSite) -> Type:
@@ -62,6 +71,7 @@ class NumberedArgument(Function):
     names: ClassVar[tuple[str, ...]] = tuple(f"arg{index}" for index in range(_ARGUMENTS))
     bare: ClassVar[bool] = True
     uses_context: ClassVar[bool] = True
+    needs_probe: ClassVar[bool] = True
     callable: ClassVar[bool] = False
 
     def type_of(self, call: CallSite) -> Type:
@@ -89,6 +99,7 @@ class ReturnValue(Function):
     names: ClassVar[tuple[str, ...]] = ("retval",)
     bare: ClassVar[bool] = True
     uses_context: ClassVar[bool] = True
+    needs_probe: ClassVar[bool] = True
 
     def type_of(self, call: CallSite) -> Type:
         try:
@@ -113,6 +124,7 @@ class Context(Function):
     names: ClassVar[tuple[str, ...]] = ("ctx",)
     bare: ClassVar[bool] = True
     uses_context: ClassVar[bool] = True
+    needs_probe: ClassVar[bool] = True
     callable: ClassVar[bool] = False
 
     def type_of(self, call: CallSite) -> Type:
@@ -132,4 +144,74 @@ class Context(Function):
         return emitter.probe_type.emit_context(emitter, call.type)
 
 
-FUNCTIONS = (ProbeName(), Arguments(), NumberedArgument(), ReturnValue(), Context())
+class TracedFunction(Function):
+    """`func`: the function that the probe is on, shown by its name.
+
+    Its bytes are the address (u64), and for one of user code the process's id (u32) and four zero bytes: there an
+    address means something only in its process.
+    """
+
+    names: ClassVar[tuple[str, ...]] = ("func",)
+    bare: ClassVar[bool] = True
+    callable: ClassVar[bool] = False
+    needs_probe: ClassVar[bool] = True
+
+    def type_of(self, call: CallSite) -> Type:
+        traced = call.probe_type.traces
+        if not traced:
+            call.error(f"The func builtin can not be used with '{call.probe_type.names[0]}' probes")
+        elif not _has_address(call.probe_type) and _FINDS[traced] not in call.target.features:
+            call.error(
+                "BPF_FUNC_get_func_ip not available for your kernel version. Consider using the 'probe' builtin "
+                "instead."
+            )
+        return _USER_FUNCTION if traced == "user" else _KERNEL_FUNCTION
+
+    def emit(self, emitter: Emitter, call: EmitSite) -> Value:
+        from ...core.emitter import Value
+        from ..probes.registers import instruction_pointer
+
+        if _has_address(emitter.probe_type):
+            address = emitter.load(emitter.context(), UINT64, instruction_pointer(emitter.architecture))
+        else:
+            address = emitter.helper("get_func_ip", emitter.context())
+        assert isinstance(call.type, OwnedType), "type_of gives no other"
+        place = emitter.scratch(call.type.size)
+        emitter.store(place, emitter.cast(address, UINT64))
+        if call.type == _USER_FUNCTION:
+            emitter.store(place, process_id(emitter), 8)
+            emitter.store(place, emitter.constant(0, UINT32), 12)
+        return Value(place.handle, call.type)
+
+    def decode(self, type_: OwnedType, data: bytes) -> tuple[int, int]:
+        """(address, process id, 0 for the kernel)."""
+        return int.from_bytes(data[:8], "little"), int.from_bytes(data[8:12], "little")
+
+    def text(self, type_: OwnedType, value: tuple[int, int], rendering: Rendering) -> bytes:
+        address, pid = value
+        if not address:
+            return b"0"
+        if type_ == _USER_FUNCTION:
+            symbol = rendering.symbols.user(pid, address)[0]
+        else:
+            found = rendering.symbols.kernel(address)
+            symbol = None if found is None else found[0]
+        return b"0x%x" % address if symbol is None else symbol.encode("utf-8", "surrogateescape")
+
+    def json(self, type_: OwnedType, value: tuple[int, int], rendering: Rendering) -> str:
+        return json_string(self.text(type_, value, rendering))
+
+
+_KERNEL_FUNCTION = OwnedType("func", "ksym_t", 8)
+_USER_FUNCTION = OwnedType("func", "usym_t", 16)
+#: The feature of a kernel whose helper finds the function. It has known those of user code as long as there have been
+#: links for many of them.
+_FINDS = {"kernel": "get_func_ip", "user": "uprobe_multi"}
+
+
+def _has_address(probe_type: ProbeType) -> bool:
+    """True when the register of the next instruction points into the traced function."""
+    return probe_type.has_registers and not probe_type.is_return
+
+
+FUNCTIONS = (ProbeName(), Arguments(), NumberedArgument(), ReturnValue(), Context(), TracedFunction())

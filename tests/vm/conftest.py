@@ -22,6 +22,7 @@ from __future__ import annotations
 import compileall
 import os
 import re
+import signal
 import time
 from collections.abc import Iterator
 from itertools import pairwise
@@ -44,6 +45,8 @@ _COMPLAINT = re.compile(r".*(?:Oops:|BUG:|WARNING: CPU|Kernel panic).*")
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_LINES] = []
+    # As Ctrl-C does, it ends the guests and removes their files.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
