@@ -72,8 +72,13 @@ def _library() -> ctypes.CDLL:
     raise NoDemangler(f"none of {', '.join(_LIBRARIES)} is installed")
 
 
+def has_escapes(text: str) -> bool:
+    """Whether a spelling can have what the text itself has not."""
+    return "$" in text or ".." in text
+
+
 def spellings(text: str) -> Iterator[str]:
-    """What a demangled function may be called without its parameter list.
+    """What a demangled function may be called without its parameter list; parts of `text`, except for Rust's escapes.
 
     An instance of a template also without its return type, which only those show; a Rust function without its hash.
     """
@@ -94,15 +99,10 @@ def _without_parameters(text: str) -> str:
         head = head[: head.rindex(" ")]
     if not head.endswith(")"):
         return text
-    depth = 0
-    for at in range(len(head) - 1, -1, -1):
-        if head[at] == ")":
-            depth += 1
-        elif head[at] == "(":
-            depth -= 1
-            if not depth:
-                return head[:at]
-    return text
+    start = head.rfind("(")
+    while start >= 0 and head.count("(", start) != head.count(")", start):
+        start = head.rfind("(", 0, start)
+    return text if start < 0 else head[:start]
 
 
 def _name_start(bare: str) -> int:

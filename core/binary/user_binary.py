@@ -42,7 +42,7 @@ class UserBinary:
         #: EM_X86_64 and so on of elf_format.py.
         self.machine = elf.machine
         self._start = start
-        self._functions: dict[str, Function] | None = None
+        self._places: dict[str, tuple[int, int]] | None = None
         self._program_headers = elf.program_headers
         self._tables = elf.symbol_tables()
         if not elf.has_symbol_table:
@@ -71,27 +71,27 @@ class UserBinary:
 
     def function(self, name: str) -> Function | None:
         """The first of that name; None too where nothing of it is in the file. Raises ElfError."""
-        for data in self._tables if self._functions is None else ():
+        for data in self._tables if self._places is None else ():
             symbol = data.find(name)
             if symbol is not None and symbol.is_function:
                 return self._placed(symbol.address, symbol.size)
-        return self.functions().get(name)
+        place = self._all_places().get(name)
+        return None if place is None else self._placed(*place)
 
-    def functions(self) -> dict[str, Function]:
-        """Every function by name, of several of one name the first. Raises ElfError."""
-        if self._functions is None:
-            self._functions = self._all_functions()
-        return self._functions
+    def names(self) -> list[str]:
+        """Of all functions, sorted. Raises ElfError."""
+        return sorted(self._all_places())
 
-    def _all_functions(self) -> dict[str, Function]:
-        found: dict[str, Function] = {}
-        for data in self._tables:
-            for address, size, versioned in data.named(data.functions()):
-                # .symtab has symbols with their versions (name@@VERSION), .dynsym has the names that people know.
-                name = versioned.partition("@")[0] or versioned
-                if name not in found and (placed := self._placed(address, size)) is not None:
-                    found[name] = placed
-        return found
+    def _all_places(self) -> dict[str, tuple[int, int]]:
+        """(address, size) of every function by name, of several of one name the first."""
+        if self._places is None:
+            self._places = {}
+            for data in self._tables:
+                for address, size, name in data.named(data.functions()):
+                    # .symtab has symbols with their versions (name@@VERSION), .dynsym has the names that people know.
+                    known = name.partition("@")[0] or name if "@" in name else name
+                    self._places.setdefault(known, (address, size))
+        return self._places
 
     def _placed(self, address: int, size: int) -> Function | None:
         offset = address_to_offset(self._program_headers, address)

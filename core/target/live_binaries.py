@@ -35,7 +35,7 @@ class LiveBinaries:
     def names(self, path: str) -> list[str]:
         """Raises OSError, ElfError."""
         binary = self._binary(path)
-        return [] if binary is None else sorted(binary.functions())
+        return [] if binary is None else binary.names()
 
     def code(self, function: UserFunction) -> UserCode | None:
         """Of a function of a binary that was read before. Raises OSError."""

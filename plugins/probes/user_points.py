@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from ...core.binary.demangle import PREFIXES, NoDemangler, demangled, spellings
+from ...core.binary.demangle import NoDemangler, demangled, has_escapes, spellings
 from ...core.frozen import dataclass
 from ...core.glob import glob, has_wildcard
 from ...core.probe import AttachPointError, ConcretePoint, MatchRequest, NoMatch, PointSpec, Setting
@@ -145,17 +145,20 @@ def file_of(point: ConcretePoint) -> str:
 def _cpp_names(pattern: str, names: Sequence[str]) -> Iterator[str]:
     """The symbols of the functions that are called `pattern` in C++, or are spelled so. Raises AttachPointError."""
     accepts = _acceptor(pattern)
+    pieces = pattern.split("*")
+
+    def is_called_so(text: str) -> bool:
+        # Taking names apart takes longer than all else, and most have nothing of the pattern.
+        if not (all(piece in text for piece in pieces) or has_escapes(text)):
+            return False
+        # Only a pattern with a bracket can mean the parameter list; it may also mean that of `operator()`.
+        return bool("(" in pattern and accepts(text)) or any(map(accepts, spellings(text)))
+
     try:
-        readable = dict(demangled(name for name in names if name.startswith(PREFIXES)))
+        readable = {symbol for symbol, text in demangled(names) if is_called_so(text)}
     except NoDemangler as error:
         raise AttachPointError(f"C++ names cannot be demangled here: {error}") from error
-    for name in names:
-        if _COLD_PART in name:
-            continue
-        text = readable.get(name)
-        # Only a pattern with a bracket can mean the parameter list; it may also mean that of `operator()`.
-        if accepts(name) or (text and (("(" in pattern and accepts(text)) or any(map(accepts, spellings(text))))):
-            yield name
+    return (name for name in names if _COLD_PART not in name and (name in readable or accepts(name)))
 
 
 def _acceptor(pattern: str) -> Callable[[str], object]:

@@ -24,18 +24,13 @@ from pybpftrace.core.target.cache_directory import NAME as CACHE_NAME
 from pybpftrace.core.target.directory import BTF_FILE, EVENTS, FUNCTIONS_FILE, MODULES, TARGET_FILE, DirectoryTarget
 from pybpftrace.core.target.features import find_features
 from pybpftrace.core.target.kallsyms import find_symbol
-from pybpftrace.core.target.kernel_functions import (
-    KernelFunctions,
-    functions_file,
-    parse_blacklist,
-    parse_functions,
-)
+from pybpftrace.core.target.kernel_functions import parse_blacklist
 
 from . import collector
 from .guest import Guest
 from .kernel import Kernel, cache_directory, locked
 
-_DIRECTORY = "target-2"
+_DIRECTORY = "target-3"
 """The number is that of the directory's layout: what an older one has is captured again."""
 _RAW, _CACHE = "raw", "cache"
 _KALLSYMS = "kallsyms"
@@ -140,11 +135,9 @@ def write(files: dict[str, bytes], directory: Path) -> None:
             _put(directory / EVENTS / path.removeprefix(f"{collector.EVENTS}/"), content)
         elif path in collector.FILES:
             _put(directory / _RAW / Path(path).name, content)
-    functions = parse_functions(
-        files[f"{collector.TRACING}/available_filter_functions"],
-        parse_blacklist(files.get("/sys/kernel/debug/kprobes/blacklist", b"")),
-    )
-    _put(directory / FUNCTIONS_FILE, functions_file(KernelFunctions(functions).match("*")))
+    forbidden = parse_blacklist(files["/sys/kernel/debug/kprobes/blacklist"])
+    lines = files[f"{collector.TRACING}/available_filter_functions"].splitlines(keepends=True)
+    _put(directory / FUNCTIONS_FILE, b"".join(line for line in lines if line.split()[0] not in forbidden))
     index_directory = directory / _CACHE / CACHE_NAME
     index_directory.mkdir(parents=True, mode=0o700)
     store_index(str(index_directory), build_id, len(blob), btf.index)
