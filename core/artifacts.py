@@ -7,7 +7,7 @@ generator.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -275,6 +275,10 @@ class Session(Protocol):
 
     def stop(self) -> None:
         """Detaches all probes and terminates a child that still runs. May be called twice."""
+
+    def read_sequence(self) -> Iterator[bytes]:
+        """What is to be copied to standard output when everything is attached: the text of an iterator, if there is
+        one. Ends early when a signal that ends the run comes. `finished` once it has been read."""
 
     def run_end_probes(self) -> None: ...
 

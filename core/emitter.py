@@ -64,6 +64,13 @@ class Emitter(Protocol):
     def load(self, address: Value, type_: Type, offset: int = 0) -> Value:
         """Reads the program's own memory or its context directly."""
 
+    def kernel_object(self, address: Value, offset: int = 0) -> Value:
+        """Reads the address of a kernel object out of the context, or out of another such object.
+
+        The verifier knows what it is, so that helpers take it that take no other address. It must not be calculated
+        with.
+        """
+
     def store(self, address: Value, value: Value, offset: int = 0) -> None:
         """Writes a value at its type's size; strings are copied up to their NUL and padded with zeros."""
 

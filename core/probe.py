@@ -151,7 +151,7 @@ class SequenceLink(Protocol):
     def close(self) -> None: ...
 
     def read(self) -> Iterator[bytes]:
-        """What is to be written to standard output: the file's content, piece by piece. Raises: KernelError."""
+        """What is to be written to standard output: the file's content, piece by piece. Raises: core.run.LoadError."""
 
 
 def _no_warning(text: str) -> None:

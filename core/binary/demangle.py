@@ -1,31 +1,30 @@
 """C++ names as people write them, through the C++ library's own `__cxa_demangle`.
 
-The code generator is linked with a C++ library, so there is one wherever a script is compiled. This file must not know
-of symbol tables or probes. Facts: Itanium C++ ABI, sections 3.4 and 5.1; RFC 2603 for Rust's names before its v0.
+The code generator is linked with a C++ library, so there is one wherever a script is compiled. A binary belongs to
+anybody, and the text of a name of a few hundred characters can be longer than all memory (each template argument can
+stand for the one before it twice), so that long names are left to a child process with limits. This file must not know
+of symbol tables or probes. Facts: Itanium C++ ABI, sections 3.4 and 5.1.
 """
 
 from __future__ import annotations
 
 import ctypes
-import re
+import os
 from collections.abc import Callable, Iterable, Iterator
 
 _LIBRARIES = ("libstdc++.so.6", "libc++abi.so.1")
 #: What a mangled name begins with; the second form is that of Clang's blocks, which libc++abi knows.
 PREFIXES = ("_Z", "____Z")
-#: What C++ mangles to is mostly below 1,000 characters; the work can grow faster than the name.
 _MAX_NAME = 1 << 13
-#: What can stand behind a parameter list: qualifiers of a member function, and marks of GCC's variants of a function.
-_QUALIFIERS = (" const", " volatile", " &", " &&", " noexcept")
-_CLONE = " [clone "
-_THUNKS = ("non-virtual thunk to ", "virtual thunk to ", "covariant return thunk to ", "transaction clone for ")
-_OPERATOR = re.compile(r"\boperator\b")
-_OPEN, _CLOSE = "(<[{", ")>]}"
-#: Rust's names of the older kind end in a hash, and spell what C++ has no letter for.
-_RUST_HASH = re.compile(r"::h[0-9a-f]{16}$")
-_RUST_UNDERSCORE = re.compile(r"(?:(?<=::)|^)_(?=\$)")  # in front of what begins with no letter
-_RUST_ESCAPE = re.compile(r"\$(SP|BP|RF|LT|GT|LP|RP|C)\$|\$u([0-9a-f]{1,6})\$|(?<!\.)(\.\.)(?!\.)")
-_RUST_SIGNS = {"SP": "@", "BP": "*", "RF": "&", "LT": "<", "GT": ">", "LP": "(", "RP": ")", "C": ","}
+#: The text of a name that is not longer takes 100,000 characters at most.
+_SHORT_NAME = 128
+#: Of the child: more memory than it begins with, in bytes; processor time for all names, in seconds; bytes of a text.
+_MAX_MEMORY = 1 << 26
+_MAX_SECONDS = 3
+_MAX_TEXT = 1 << 16
+
+#: The text of a name, None where it is none of C++.
+Demangler = Callable[[bytes], bytes | None]
 
 
 class NoDemangler(Exception):
@@ -33,16 +32,28 @@ class NoDemangler(Exception):
 
 
 def demangled(names: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """(mangled, demangled) of those of the names that are C++ ones and well-formed. Raises NoDemangler."""
+    """(mangled, demangled) of those of the names that are C++ ones and well-formed. Raises NoDemangler, OSError."""
     demangle = _demangler()
+    long = []
     for name in names:
-        if name.startswith(PREFIXES) and len(name) <= _MAX_NAME:
-            text = demangle(name.encode("utf-8", "surrogateescape"))
-            if text is not None:
-                yield name, text
+        if not name.startswith(PREFIXES) or len(name) > _MAX_NAME:
+            continue
+        if len(name) > _SHORT_NAME:
+            long.append(name)
+        elif (text := demangle(_encoded(name))) is not None:
+            yield name, text.decode("utf-8", "surrogateescape")
+    if long:
+        texts = _in_child(lambda: (demangle(_encoded(name)) for name in long))
+        for name, text in zip(long, texts, strict=False):  # the child may have been ended before the last
+            if text:
+                yield name, text.decode("utf-8", "surrogateescape")
 
 
-def _demangler() -> Callable[[bytes], str | None]:
+def _encoded(name: str) -> bytes:
+    return name.encode("utf-8", "surrogateescape")
+
+
+def _demangler() -> Demangler:
     library = _library()
     demangle, free = library["__cxa_demangle"], ctypes.CDLL(None)["free"]
     # char *(const char *name, char *buffer, size_t *length, int *status): with no buffer it allocates the result.
@@ -51,12 +62,12 @@ def _demangler() -> Callable[[bytes], str | None]:
     free.argtypes = [ctypes.c_void_p]
     free.restype = None
 
-    def call(name: bytes) -> str | None:
+    def call(name: bytes) -> bytes | None:
         found = demangle(name, None, None, None)
         if not found:
             return None
         try:
-            return ctypes.string_at(found).decode("utf-8", "surrogateescape")
+            return ctypes.string_at(found)
         finally:
             free(found)
 
@@ -72,58 +83,35 @@ def _library() -> ctypes.CDLL:
     raise NoDemangler(f"none of {', '.join(_LIBRARIES)} is installed")
 
 
-def has_escapes(text: str) -> bool:
-    """Whether a spelling can have what the text itself has not."""
-    return "$" in text or ".." in text
+def _in_child(work: Callable[[], Iterable[bytes | None]]) -> list[bytes]:
+    """What `work` gives in a process of its own, empty for None and for what is too long; fewer where it was ended."""
+    receive, send = os.pipe()
+    child = os.fork()
+    if not child:
+        status = 1
+        try:
+            os.close(receive)
+            _limit()
+            with os.fdopen(send, "wb") as sink:
+                for text in work():
+                    sink.write((text if text and len(text) <= _MAX_TEXT else b"") + b"\0")
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(send)
+    try:
+        with os.fdopen(receive, "rb") as source:
+            return source.read().split(b"\0")[:-1]
+    finally:
+        os.waitpid(child, 0)
 
 
-def spellings(text: str) -> Iterator[str]:
-    """What a demangled function may be called without its parameter list; parts of `text`, except for Rust's escapes.
+def _limit() -> None:
+    """Without a core file, whatever happens."""
+    import resource
 
-    An instance of a template also without its return type, which only those show; a Rust function without its hash.
-    """
-    bare = _without_parameters(text)
-    yield bare
-    if bare.endswith(">") and not bare.startswith(_THUNKS):
-        start = _name_start(bare)
-        if start:
-            yield bare[start:]
-    if _RUST_HASH.search(bare):
-        yield _RUST_ESCAPE.sub(_rust_sign, _RUST_UNDERSCORE.sub("", _RUST_HASH.sub("", bare)))
-
-
-def _without_parameters(text: str) -> str:
-    end = text.find(_CLONE)
-    head = text if end < 0 else text[:end]
-    while head.endswith(_QUALIFIERS):
-        head = head[: head.rindex(" ")]
-    if not head.endswith(")"):
-        return text
-    start = head.rfind("(")
-    while start >= 0 and head.count("(", start) != head.count(")", start):
-        start = head.rfind("(", 0, start)
-    return text if start < 0 else head[:start]
-
-
-def _name_start(bare: str) -> int:
-    """Where the name begins behind a return type: after the last blank outside of brackets, operators left out."""
-    operator = _OPERATOR.search(bare)
-    start = depth = 0
-    for at, sign in enumerate(bare[: operator.start()] if operator else bare):
-        if sign in _OPEN:
-            depth += 1
-        elif sign in _CLOSE:
-            depth -= 1
-        elif sign == " " and not depth:
-            start = at + 1
-    return start
-
-
-def _rust_sign(escape: re.Match[str]) -> str:
-    sign, code, _ = escape.groups()
-    if sign:
-        return _RUST_SIGNS[sign]
-    if code:
-        number = int(code, 16)
-        return chr(number) if number < 0x110000 else escape[0]
-    return "::"
+    with open("/proc/self/statm", "rb") as file:
+        begun_with = int(file.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (begun_with + _MAX_MEMORY,) * 2)
+    resource.setrlimit(resource.RLIMIT_CPU, (_MAX_SECONDS,) * 2)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -18,6 +18,7 @@ from pybpftrace.core.linux.bpf_constants import (
     UpdateFlag,
 )
 from pybpftrace.core.linux.bpf_links import (
+    cgroup_iterator,
     create_iterator,
     create_iterator_link,
     create_kprobe_multi_link,
@@ -27,6 +28,7 @@ from pybpftrace.core.linux.bpf_links import (
     object_info,
     pin,
     raw_tracepoint_open,
+    task_iterator,
 )
 from pybpftrace.core.linux.bpf_maps import (
     copied_size,
@@ -64,6 +66,7 @@ __all__ = [
     "ProgramType",
     "UpdateFlag",
     "VerifierError",
+    "cgroup_iterator",
     "copied_size",
     "create_iterator",
     "create_iterator_link",
@@ -84,6 +87,7 @@ __all__ = [
     "pin",
     "raw_tracepoint_open",
     "read_map",
+    "task_iterator",
     "test_run",
     "update",
 ]

@@ -93,12 +93,24 @@ def create_uprobe_multi_link(
     return create_link(prog_fd, 0, attach_type, extra, f"{len(offsets)} places in '{path}'")
 
 
-def create_iterator_link(prog_fd: int, pid: int = 0) -> int:
-    """Links an iterator program; `pid` limits a task iterator to that process. Raises KernelError."""
-    # union bpf_iter_link_info, member task: u32 tid, pid, pid_fd
-    task = struct.pack("=IIII", 0, pid, 0, 0) if pid else b""
-    extra = struct.pack(_ITERATOR, address_of(task), len(task))
-    return create_link(prog_fd, 0, AttachType.TRACE_ITER, extra)
+def create_iterator_link(prog_fd: int, settings: bytes = b"", subject: str = "") -> int:
+    """Links an iterator program. `settings` say what it walks over, as a member of union bpf_iter_link_info: see
+    `task_iterator` and `cgroup_iterator`. Raises KernelError, about `subject`.
+    """
+    extra = struct.pack(_ITERATOR, address_of(settings), len(settings))
+    return create_link(prog_fd, 0, AttachType.TRACE_ITER, extra, subject)
+
+
+def task_iterator(pid: int) -> bytes:
+    """The settings that limit an iterator over tasks, or over what they have, to one process (Linux 6.1)."""
+    # u32 tid, pid, pid_fd
+    return struct.pack("=III", 0, pid, 0)
+
+
+def cgroup_iterator() -> bytes:
+    """The settings for a walk over all control groups, each before those below it (Linux 6.1)."""
+    # u32 order (BPF_CGROUP_ITER_DESCENDANTS_PRE), u32 cgroup_fd, u64 cgroup_id: none is the root
+    return struct.pack("=IIQ", 2, 0, 0)
 
 
 def create_iterator(link_fd: int) -> int:

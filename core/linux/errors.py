@@ -49,6 +49,7 @@ _LACKING = "this process lacks {}"
 _AS_ROOT = "run as root"
 _RAISE_NOFILE = "raise the limit (ulimit -n), or attach to fewer probes"
 _WITH_TRACING = "tracepoints need a kernel with CONFIG_FTRACE"
+_MOUNT_BPF = "mount one: mount -t bpf bpf /sys/fs/bpf"
 _OLD_KERNEL = "an older kernel may not know this feature"
 
 #: The first row that fits is used. Sources: bpf(2), perf_event_open(2), capabilities(7), kernel_lockdown(7) and, for
@@ -59,6 +60,7 @@ explanations = (
     Explanation(
         numbers.EPERM, "", "the kernel is locked down ({})", "boot without lockdown or secure boot", "lockdown"
     ),
+    Explanation(numbers.EPERM, "bpf(BPF_OBJ_PIN)", "it would not be in a BPF file system", _MOUNT_BPF),
     Explanation(
         numbers.EPERM,
         "bpf(BPF_MAP_UPDATE_ELEM)",
@@ -120,6 +122,8 @@ explanations = (
     Explanation(numbers.ENOENT, "perf_event_open", "this machine or virtual machine has no such event"),
     Explanation(numbers.ENOENT, "bpf(BPF_RAW_TRACEPOINT_OPEN)", "the kernel has no such tracepoint", "check the name"),
     Explanation(numbers.ENOENT, "bpf(BPF_MAP", "the map has no such key"),
+    Explanation(numbers.ENOENT, "bpf(BPF_OBJ_PIN)", "there is no such directory", _MOUNT_BPF),
+    Explanation(numbers.EEXIST, "bpf(BPF_OBJ_PIN)", "there is a file of that name already", "remove it first"),
     Explanation(numbers.EEXIST, "bpf(BPF_MAP", "the map has that key already"),
     Explanation(numbers.EEXIST, "", "a BPF program is attached there already"),
     Explanation(numbers.ENODEV, "perf_event_open", "this machine has no hardware for the event"),

@@ -41,8 +41,9 @@ MODULES = "modules"
 # `binaries`: path -> {"functions": {name: [address, size, file offset]}, "debug": {"signatures": {address: signature or
 # null}, "types": {name: type}, "members": {name: members}, "sources": {place: address or why not}}, as dwarf_data.py
 # writes it; no "debug" without debug information; "markers": [[provider, name, file offset, that of the semaphore or
-# 0, arguments, machine], ...]}. `cgroups`: path -> id. `kernel_symbols`: name -> address. `types`: what the BTF blob
-# was cut down to, see capture.py; `module_types`: module -> the same of its blob. `pid_namespace`: [dev, ino] or null.
+# 0, arguments, machine], ...]}. `code`: path -> {file offset: [machine, bytes as hexadecimal]}, see UserCode.
+# `cgroups`: path -> id. `kernel_symbols`: name -> address. `types`: what the BTF blob was cut down to, see capture.py;
+# `module_types`: module -> the same of its blob. `pid_namespace`: [dev, ino] or null.
 layout: dict[str, object] = {
     "architecture": "",
     "binaries": {},

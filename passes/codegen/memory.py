@@ -173,6 +173,10 @@ class MemoryEmitter(ControlEmitter):
                 return word
         return Value(place.handle, type_)
 
+    def kernel_object(self, address: Value, offset: int = 0) -> Value:
+        found = self._load(address, self.offset(address, offset), 8)
+        return Value(self.builder.inttoptr(found, PTR), OWN_MEMORY)
+
     def _load(self, base: Value, place: Value, size: int) -> Any:
         handle = self.handle(place)
         if not _is_context(base) and handle not in self._reloaded:

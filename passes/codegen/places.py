@@ -60,7 +60,11 @@ class Place:
         # Of an array of arguments the verifier takes loads of whole ones only, not of a member of a struct among them.
         is_direct = self.space == CONTEXT and is_scalar(self.type) and not (has_slots and self.offset % 8)
         if self.space == OWN or is_direct:
-            return emitter.load(self.base, self.type, self.offset)
+            value = emitter.load(self.base, self.type, self.offset)
+            if self.space == CONTEXT and emitter.probe_type.writes_sequence and isinstance(self.type, Pointer):
+                with emitter.when(emitter.compare("==", value, emitter.constant(0))):
+                    emitter.end_probe()
+            return value
         if self.space == CONTEXT and emitter.probe_type.has_registers:
             return self._copy(lowering)
         # LLVM would use the address for a load from there too, but such loads have to say their offset.

@@ -27,9 +27,10 @@ class ExpandStage:
             return None
         from .pid_filter import FilterPid
         from .points import ExpandPoints
+        from .sole_points import CheckSolePoints
         from .unique_points import CheckUniquePoints
 
-        return [ExpandPoints(), CheckUniquePoints(), FilterPid()]
+        return [ExpandPoints(), CheckUniquePoints(), CheckSolePoints(), FilterPid()]
 
 
 PLUGIN = ExpandStage()

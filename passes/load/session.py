@@ -9,13 +9,13 @@ from __future__ import annotations
 import errno
 import select
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from time import monotonic, perf_counter_ns, sleep
 
 from ...core.artifacts import EVENTS_MAP, FAILURES_MAP, CompiledProgram, FailureSite, MapSpec, ProgramSpec
 from ...core.linux import bpf
 from ...core.linux.ringbuf import RingBuffer
-from ...core.probe import Link
+from ...core.probe import Link, SequenceLink
 from .failures import FailureCounts
 from .maps import Maps
 from .processes import TracedProcess
@@ -56,6 +56,8 @@ class KernelSession:
         self._by_hand = descriptors
         self._verbose = verbose
         self._links: list[Link] = []
+        self._sequence: SequenceLink | None = None
+        self._was_read = False
         self._stopped = False
         self._failures = FailureCounts(program.failures)
         self._ring: RingBuffer | None = None
@@ -70,6 +72,19 @@ class KernelSession:
 
     def add_link(self, link: Link) -> None:
         self._links.append(link)
+
+    def add_sequence(self, link: SequenceLink) -> None:
+        self._links.append(link)
+        self._sequence = link
+
+    def read_sequence(self) -> Iterator[bytes]:
+        if self._sequence is None:
+            return
+        for chunk in self._sequence.read():
+            yield chunk
+            if self._signals.count:
+                break
+        self._was_read = True
 
     def release(self) -> None:
         if self._process is not None:
@@ -106,7 +121,7 @@ class KernelSession:
         return self._failures.gained(self._maps.value(self.program.map(FAILURES_MAP)))
 
     def finished(self) -> bool:
-        if self._signals.count or (self._process is not None and self._process.ended()):
+        if self._was_read or self._signals.count or (self._process is not None and self._process.ended()):
             return True
         return not self._links and not any(self._by_hand[lifecycle] for lifecycle in ("signal", "test", "bench"))
 

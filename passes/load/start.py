@@ -13,11 +13,12 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from typing import cast
 
 from ...core.artifacts import CompiledProgram, ProgramSpec, Session
 from ...core.linux import bpf, machine
 from ...core.linux.errors import ENOTSUPP, KernelError
-from ...core.probe import LIFECYCLES, AttachPointError, AttachRequest
+from ...core.probe import LIFECYCLES, AttachPointError, AttachRequest, SequenceLink
 from ...core.run import LoadError, RunOptions, load_error
 from .maps import Maps
 from .missing import MissingProbes
@@ -185,10 +186,14 @@ def _attach_all(
         _say(options, f"Trying to attach probe: {program.point.name}")
         probe_type = options.probe_types[program.point.probe_type]
         try:
-            session.add_link(probe_type.attach(program, AttachRequest(fd, session.pid, cpus, missing.warn)))
+            link = probe_type.attach(program, AttachRequest(fd, session.pid, cpus, missing.warn))
         except (AttachPointError, KernelError) as error:
             missing.at_attach(program, error)
         else:
+            if probe_type.writes_sequence:
+                session.add_sequence(cast("SequenceLink", link))
+            else:
+                session.add_link(link)
             attached += program.point.count
     return attached
 

@@ -60,6 +60,7 @@ class EventLoop:
         if self._watch is not None:
             self._watch.look()
         self._announce()
+        self._copy_sequence()
         self._take_events()
         session.stop()
         self._drain()
@@ -79,6 +80,20 @@ class EventLoop:
             # What waits for the probes to be attached reads standard output, wherever the script's output goes.
             self._stream.flush()
             os.write(STDOUT, word.encode() + b"\n")
+
+    def _copy_sequence(self) -> None:
+        """Copies what an iterator writes to standard output, wherever the script's output goes. Its program runs while
+        that is read, so what it sends comes in between."""
+        output, stream = self._output, self._stream
+        raw = stream if self._options.output_path is None else OutputStream(STDOUT, self._options.buffering)
+        self._drain()
+        for chunk in self._session.read_sequence():
+            raw.write(chunk)
+            self._drain()
+            if output.exiting or stream.error is not None or raw.error is not None:
+                break
+        if raw is not stream:
+            raw.flush()
 
     def _take_events(self) -> None:
         """Handles events until the script, a signal, the end of the process or a failed write ends the run."""

@@ -59,7 +59,7 @@ def field_type(body: Body, node: ast.FieldAccess) -> Type | None:
 
 
 def _member_type(body: Body, node: ast.FieldAccess, base: Type, struct: Struct) -> Type:
-    is_args = isinstance(base, Pointer) and base.space == "context"
+    is_args = isinstance(node.base, ast.Identifier) and node.base.name == "args"
     known = struct.fields if not struct.by_name else body.c_types.members(struct)
     if known is None:
         return body.error(f"Unknown struct/union: '{struct}'", node)

@@ -151,6 +151,7 @@ class UprobeProbe(UserProbe):
 
 class UretprobeProbe(UserProbe):
     names = ("uretprobe", "ur")
+    searched = "never"
     is_return = True
 
     def return_value(self, point: ConcretePoint, target: Target) -> Type | None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from ...core.binary.demangle import NoDemangler, demangled, has_escapes, spellings
+from ...core.binary.cpp_spelling import has_escapes, spellings
+from ...core.binary.demangle import NoDemangler, demangled
 from ...core.frozen import dataclass
 from ...core.glob import glob, has_wildcard
 from ...core.probe import AttachPointError, ConcretePoint, MatchRequest, NoMatch, PointSpec, Setting

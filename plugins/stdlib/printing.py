@@ -31,7 +31,7 @@ def _field_types(types: Sequence[Type]) -> list[Type]:
 
 
 class Printf(Action):
-    """`printf(format, values...)`."""
+    """`printf(format, values...)`. In an iterator it writes into the iterator's file (see `sequence.py`)."""
 
     names: ClassVar[tuple[str, ...]] = ("printf",)
     signature: ClassVar[Signature] = Signature(1, _MAX_ARGUMENTS, literals={0: "string"}, formats=frozenset({0}))
@@ -42,11 +42,20 @@ class Printf(Action):
                 call.error(wrong, index)
                 return
         found = format_error(_format(call), call.types[1:])
+        if found is None and call.probe_type.writes_sequence:
+            from .sequence import sequence_error
+
+            found = sequence_error(_format(call), call.types[1:])
         if found is not None:
             message, index_of = found
             call.error(message, None if index_of is None else index_of + 1)
 
     def emit(self, emitter: Emitter, call: EmitSite) -> Value:
+        if emitter.probe_type.writes_sequence:
+            from .sequence import emit_sequence
+
+            emit_sequence(emitter, _format(call), call)
+            return emitter.constant(0, VOID)
         values = [partial(call.value, index) for index in range(1, len(call.types))]
         # Settings are saved as text; a format may hold any bytes.
         emitter.event(values, _field_types(call.types[1:]), {"format": _format(call).decode("latin-1")})

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from pybpftrace.core.binary import demangle
-from pybpftrace.core.binary.demangle import NoDemangler, demangled, spellings
+from pybpftrace.core.binary.cpp_spelling import spellings
+from pybpftrace.core.binary.demangle import NoDemangler, demangled
 from pybpftrace.core.probe import AttachPointError, NoMatch
 from uprobe_programs import CPP_SOURCE, Asked, build
 
@@ -130,3 +131,19 @@ def test_what_a_function_may_be_called(text: str, names: list[str]) -> None:
 
 def test_only_wellformed_cpp_names_are_demangled() -> None:
     assert list(demangled(["main", "_Z1fi", "_Z", "_Zxx", "f_Z1gi", "_Z" + "1a" * 10000])) == [("_Z1fi", "f(int)")]
+
+
+def bomb(levels: int) -> str:
+    """The name of a function of b<b<...>, b<...>>, each level the one before it twice."""
+    digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    return "_Z1f1aIiE" + "".join(f"S_IS{d}_S{d}_E" for d in digits[:levels])
+
+
+def test_a_name_whose_text_would_not_fit_into_memory_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demangle, "_MAX_SECONDS", 1)
+    assert dict(demangled([bomb(30), bomb(4)])).keys() == {bomb(4)}
+
+
+def test_long_names_are_demangled_too() -> None:
+    name = "_ZN" + "".join(f"4n{number:03}" for number in range(60)) + "1fEi"
+    assert dict(demangled([name])) == {name: "::".join(f"n{number:03}" for number in range(60)) + "::f(int)"}

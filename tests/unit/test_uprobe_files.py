@@ -216,3 +216,7 @@ def test_parameters_of_a_listed_function_come_from_debug_information(tmp_path: P
     assert asked.warnings == []
     assert list(PROBE_TYPES[0].describe(f"uprobe:{without}:first", asked.request)) == []
     assert asked.warnings == [f'No DWARF found for "{without}", cannot show parameter info']
+
+
+def test_a_wildcard_for_the_provider_looks_for_entries_only() -> None:
+    assert [probe_type.searched for probe_type in PROBE_TYPES] == ["process", "never"]

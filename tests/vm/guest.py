@@ -113,7 +113,9 @@ class Guest:
             self._reader.start()
             self.wait_until(0, lambda record: record.status is not None, time.monotonic() + _BOOT_PATIENCE)
         except TimeoutError:
-            raise GuestDied(f"QEMU did not start{self._machine.last_words}") from None
+            last_words = self._machine.last_words
+            self.stop()
+            raise GuestDied(f"QEMU did not start{last_words}") from None
         except BaseException:
             self.stop()
             raise
