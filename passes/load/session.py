@@ -26,6 +26,8 @@ from .signals import RunSignals
 _LAST_RECORD = 0.5
 #: The smallest packet that the kernel runs a program on: an Ethernet header.
 _PACKET = bytes(14)
+#: From so many links on they are closed at once, by as many threads.
+_MANY_LINKS = 32
 
 
 class KernelSession:
@@ -135,8 +137,17 @@ class KernelSession:
                 self._process.ending = ""
 
     def _detach(self) -> None:
-        while self._links:
-            self._links.pop().close()
+        links, self._links = self._links[::-1], []
+        if len(links) < _MANY_LINKS:
+            for link in links:
+                link.close()
+            return
+        from concurrent.futures import ThreadPoolExecutor
+
+        # The kernel lets many wait at once for the grace period of RCU that follows each.
+        with ThreadPoolExecutor(_MANY_LINKS) as pool:
+            for _ in pool.map(lambda link: link.close(), links):
+                pass
 
     def run_end_probes(self) -> None:
         self._run_all("end")

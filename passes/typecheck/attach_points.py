@@ -12,7 +12,7 @@ from ...core.compilation import Compilation
 from ...core.diagnostics import did_you_mean
 from ...core.frozen import dataclass
 from ...core.glob import glob, has_wildcard
-from ...core.probe import AttachPointError, ConcretePoint, MatchRequest, PointSpec, ProbeType
+from ...core.probe import AttachPointError, ConcretePoint, MatchRequest, NoMatch, PointSpec, ProbeType
 from ..parse.attach_points import split
 
 
@@ -47,14 +47,19 @@ def match_parts(parts: tuple[str, ...], compilation: Compilation, warn: Callable
         probe_type = named_type(parts[0], compilation)
         spec = probe_type.parse(parts[1:])
         return [PointMatch(probe_type, spec, probe_type.match(spec, request))]
-    found = []
+    found, missing = [], list[NoMatch]()
     names_a_file = len(parts) > 1 and "/" in parts[1]
     for probe_type in searched_types(parts[0], compilation, names_a_file=names_a_file):
         try:
             spec = probe_type.parse(parts[1:] or ("*",))
         except AttachPointError:
             continue  # its attach points have another form
-        found.append(PointMatch(probe_type, spec, probe_type.match(spec, request)))
+        try:
+            found.append(PointMatch(probe_type, spec, probe_type.match(spec, request)))
+        except NoMatch as error:
+            missing.append(error)  # it is enough when one of the types has it
+    if not found and missing:
+        raise missing[0]
     if not found:
         raise AttachPointError(f"No probe type matched for {':'.join(parts)}")
     return found

@@ -1,8 +1,8 @@
 """`iter`: the kernel's lists, walked from the first object to the last: tasks, their open files, BPF maps, sockets.
 
-A program runs once for each object, when somebody reads the file that its link opens, and writes into that file what the
-reader is to get. The kernel's BTF tells which iterators there are: `struct bpf_iter__NAME` is the context of one, and
-the function `bpf_iter_NAME`, which has the same members as parameters, what a program attaches to.
+A program runs once for each object, when somebody reads the file that its link opens, and writes into that file what
+the reader is to get. The kernel's BTF tells which iterators there are: `struct bpf_iter__NAME` is the context of one,
+and the function `bpf_iter_NAME`, which has the same members as parameters, what a program attaches to.
 """
 
 from __future__ import annotations

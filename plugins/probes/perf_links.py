@@ -19,6 +19,9 @@ _NO_PMU = (errno.ENOENT, errno.EOPNOTSUPP, errno.ENODEV)
 _NO_PMU_TEXT = "no hardware PMU here counts {}; software:cpu-clock and profile:hz:99 work without one"
 _RATE_ADVICE = "the kernel samples at most kernel.perf_event_max_sample_rate times a second"
 
+_ALIGNMENT = "the address has to be a multiple of the length"
+_NO_REGISTER = "No more HW registers left"
+
 #: Opens one event for a process or thread (-1: all) on a CPU (-1: wherever that runs), giving its descriptor.
 Opener = Callable[[int, int], int]
 
@@ -77,12 +80,11 @@ def attach_counter(perf_type: str, event: str, config: int, period: int, request
 
 
 def _attach_all(open_event: Opener, program_fd: int, pid: int | None, cpus: tuple[int, ...]) -> Link:
-    """One event per CPU, or per thread of a process; a thread started later inherits that of the one that starts it."""
-    places: Iterable[tuple[int, int]] = ((-1, cpu) for cpu in cpus) if pid is None else ((t, -1) for t in _threads(pid))
+    """Raises: KernelError."""
     link = DescriptorLink()
     ended: KernelError | None = None
     try:
-        for place in places:
+        for place in _places(pid, cpus):
             try:
                 event = open_event(*place)
             except KernelError as error:
@@ -97,6 +99,42 @@ def _attach_all(open_event: Opener, program_fd: int, pid: int | None, cpus: tupl
         link.close()
         raise
     return link
+
+
+def attach_breakpoint(address: int, length: int, access: int, request: AttachRequest) -> Link:
+    """One event on each CPU, or on each thread of the traced process; where some cannot be had, there is a warning.
+
+    Raises: AttachPointError: the processor has no register left. KernelError: no event can be had.
+    """
+    link = DescriptorLink()
+    failed: list[tuple[int, int, KernelError]] = []
+    try:
+        for tid, cpu in _places(request.pid, request.cpus):
+            try:
+                event = perf.open_breakpoint(address, length, access, tid, cpu)
+                link.descriptors.append(perf.attach_program(event, request.program_fd))
+            except KernelError as error:
+                failed.append((tid, cpu, error))
+        if not link.descriptors:
+            first = failed[0][2]
+            if first.errno == errno.ENOSPC:
+                raise AttachPointError(_NO_REGISTER) from first
+            advice = _ALIGNMENT if first.errno == errno.EINVAL and address % length else ""
+            raise KernelError(first.errno or 0, first.call, first.subject, advice) from first
+        for tid, cpu, why in failed:
+            reason = _NO_REGISTER if why.errno == errno.ENOSPC else why.strerror
+            if why.errno != errno.ESRCH:  # a thread that has ended accesses nothing
+                request.warn(f"Failed to create a perf event for cpu {cpu} tid {tid}: {reason}")
+    except BaseException:
+        link.close()
+        raise
+    return link
+
+
+def _places(pid: int | None, cpus: tuple[int, ...]) -> Iterable[tuple[int, int]]:
+    """(thread, CPU), -1 for any: one event per CPU, or per thread of a process. A thread that starts later inherits
+    that of the one that starts it."""
+    return ((-1, cpu) for cpu in cpus) if pid is None else ((tid, -1) for tid in _threads(pid))
 
 
 def _threads(pid: int) -> list[int]:

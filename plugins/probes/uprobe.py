@@ -34,8 +34,9 @@ class UserProbe(ProbeType):
 
     Settings of a spec: `file`, empty for that of the traced process; `language`, 'cpp' or empty; `function` and
     `offset`, or for an address in place of them `address`, or for a source location `source`, `line` and `column`.
-    Settings of a point: `path`, and there `offset` (bytes in the file), or for several places `offsets`; `symbol`, that
-    of the first place; `file` where the binary is a member of the archive `path`.
+    Settings of a point: `path`, and there `offset` (bytes in the file), or for several places `offsets`; `multi` where
+    one place has a uprobe_multi link too; `symbol`, that of the first place; `file` where the binary is a member of the
+    archive `path`.
     """
 
     program_type: ClassVar[str] = "kprobe"

@@ -7,6 +7,7 @@ addresses and the boundaries of instructions are all dealt with here. Attaching 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from ...core.binary.cpp_spelling import has_escapes, spellings
 from ...core.binary.demangle import NoDemangler, demangled
@@ -22,6 +23,8 @@ CPP = "cpp"
 #: would take something else for the return address.
 _COLD_PART = ".cold"
 _FORCE = "Use --unsafe to force attachment."
+#: The kernel's feature.
+_MULTI = "uprobe_multi"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,10 @@ def _named(path: str, names: Iterable[str], where: Where, request: MatchRequest)
             message = f"Could not determine boundary for {name} (symbol has size 0)."
             raise AttachPointError(message, (_FORCE,))
         check_offset(f"{path}:{name}", name, found, where.offset, request)
-        yield _point(where, where.name(path, name), path, found, name, where.offset)
+        point = _point(where, where.name(path, name), path, found, name, where.offset)
+        if where.is_multiple and _MULTI in request.target.features:
+            point = replace(point, settings={**point.settings, "multi": 1})
+        yield point
 
 
 def _at_address(path: str, address: int, where: Where, request: MatchRequest) -> ConcretePoint:
@@ -180,7 +186,7 @@ def combine_points(spec: PointSpec, points: Sequence[ConcretePoint], request: Ma
     """One point a file, for a uprobe_multi link: `offsets` are the bytes in its `path` where its places are. Their
     functions have the same parameters where the body uses those; `symbol` is the first of them."""
     where = Where.of(spec, request)
-    if not where.is_multiple or "uprobe_multi" not in request.target.features:
+    if not where.is_multiple or _MULTI not in request.target.features:
         return list(points)
     files: dict[str, list[ConcretePoint]] = {}
     for point in points:

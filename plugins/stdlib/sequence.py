@@ -9,6 +9,7 @@ have written as they are. What the kernel cannot show at all is refused.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from string import ascii_letters, digits
 from typing import TYPE_CHECKING
 
@@ -134,7 +135,7 @@ def _directive(emitter: Emitter, directive: Directive, type_: Type, value: Value
         case "s", String():
             yield from _string(emitter, directive, type_, value)
         case "s", Bool():
-            true, false = (lambda text=text: _address(emitter, emitter.string_constant(text)) for text in _BOOLEANS)
+            true, false = (partial(_literal, emitter, text) for text in _BOOLEANS)
             yield _string_piece(directive, emitter.choose(value, true, false), len(_BOOLEANS[1]) + 1)
         case ("p", _) | ("s", Pointer()):
             yield _Piece(b"0x%llx", emitter.cast(value, UINT64), 8)
@@ -173,16 +174,21 @@ def _string(emitter: Emitter, directive: Directive, type_: String, value: Value)
     for at in range(step, type_.size, step):
         rest = _address(emitter, emitter.offset(value, at))
         if length is not None:  # what is behind the NUL is anything
-            rest = emitter.choose(
-                emitter.compare(">", length, emitter.constant(at)),
-                lambda rest=rest: rest,
-                lambda: _address(emitter, emitter.string_constant(b"")),
-            )
+            goes_on = emitter.compare(">", length, emitter.constant(at))
+            rest = emitter.choose(goes_on, partial(_same, rest), partial(_literal, emitter, b""))
         yield _string_piece(directive, rest, min(type_.size + 1 - at, _MOST_BYTES))
 
 
 def _string_piece(directive: Directive, address: Value, size: int) -> _Piece:
     return _Piece(_written(directive, b"s"), address, size, is_string=True)
+
+
+def _literal(emitter: Emitter, text: bytes) -> Value:
+    return _address(emitter, emitter.string_constant(text))
+
+
+def _same(value: Value) -> Value:
+    return value
 
 
 def _address(emitter: Emitter, value: Value) -> Value:

@@ -110,6 +110,14 @@ def test_with_probe_each_function_has_its_own_program(tmp_path: Path) -> None:
     assert found == f"@[uprobe:{program}:one]: 5\n@[uprobe:{program}:only]: 5"
 
 
+def test_a_wildcard_with_many_programs_ends_with_all_of_them(tmp_path: Path) -> None:
+    functions = "".join(f'__attribute__((noinline)) int fn_{n}(int a) {{ __asm__("nop"); return a; }}\n' for n in range(40))
+    calls = " + ".join(f"fn_{n}(0)" for n in range(40))
+    program = build(tmp_path, "many", f"{functions} int main(void) {{ return {calls}; }}")
+    found = printed(f"uprobe:{program}:fn_* {{ @[probe] = count(); }}", program).splitlines()
+    assert sorted(found) == sorted(f"@[uprobe:{program}:fn_{n}]: 1" for n in range(40))
+
+
 def test_several_places_of_one_link_are_counted_as_attached(tmp_path: Path) -> None:
     program = build(tmp_path, "calls", CALLS)
     done = run("-c", program, "-e", f"uprobe:{program}:on* {{ @ = count(); }}")

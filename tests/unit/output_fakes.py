@@ -112,8 +112,9 @@ class FakeSession:
         attached: int = 1,
         programs: Sequence[ProgramSpec] = (),
         runs: dict[str, tuple[tuple[int, int], list[bytes]]] | None = None,
+        sequence: Sequence[bytes] = (),
     ) -> None:
-        """`runs` says what running a program gives, and the spans that it sends."""
+        """`runs` says what running a program gives, and the spans that it sends; `sequence` what an iterator writes."""
         self.program = CompiledProgram(
             *(Source("stdin", source), "x86_64", config or Config()),
             *(tuple(programs), tuple(maps), tuple(events), (), {}),
@@ -126,12 +127,16 @@ class FakeSession:
         self._end_spans = list(end_spans)
         self._contents = contents or {}
         self._failures = list(failures)
+        self._sequence = sequence
 
     def runnable(self, lifecycle: str) -> Sequence[ProgramSpec]:
         return [program for program in self.program.programs if program.point.probe_type == lifecycle]
 
     def release(self) -> None:
         self.calls.append("release")
+
+    def read_sequence(self) -> Iterator[bytes]:
+        yield from self._sequence
 
     def wait(self, timeout_ms: int) -> None:
         self.calls.append("wait")

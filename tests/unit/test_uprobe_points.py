@@ -6,10 +6,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from pybpftrace.core.artifacts import ProgramSpec
 from pybpftrace.core.binary.elf import ElfFile
 from pybpftrace.core.binary.instructions import is_instruction_start
-from pybpftrace.core.probe import AttachPointError, NoMatch
+from pybpftrace.core.linux.bpf_constants import AttachType
+from pybpftrace.core.probe import AttachPointError, ConcretePoint, NoMatch
+from pybpftrace.plugins.probes.uprobe import PROBE_TYPES
 from uprobe_programs import C_SOURCE, Asked, boundaries, build, run_tool
+
+UPROBE, _ = PROBE_TYPES
 
 
 @pytest.fixture
@@ -21,6 +26,10 @@ def complaint(*parts: str, pid: int | None = None) -> tuple[str, tuple[str, ...]
     with pytest.raises(AttachPointError) as caught:
         Asked(pid=pid).points(*parts)
     return str(caught.value), caught.value.hints
+
+
+def program_of(point: ConcretePoint) -> ProgramSpec:
+    return ProgramSpec("name", point, "kprobe", b"")
 
 
 def address_of(program: str, symbol: str) -> int:
@@ -173,6 +182,13 @@ def test_several_places_of_a_file_are_one_link_where_the_kernel_has_it(program: 
     assert point.text("path") == program
     assert point.numbers("offsets") == tuple(place.number("offset") for place in places)
     assert Asked().combined("uprobe", program, "*s*") == places
+
+
+def test_a_place_of_a_wildcard_has_such_a_link_of_its_own_when_it_has_its_own_program(program: str) -> None:
+    (point,) = Asked("uprobe_multi").points("uprobe", program, "sec*")
+    assert UPROBE.load_settings(program_of(point)).attach_type == AttachType.TRACE_UPROBE_MULTI
+    (point,) = Asked().points("uprobe", program, "sec*")
+    assert UPROBE.load_settings(program_of(point)).attach_type == 0
 
 
 def test_each_file_of_a_wildcard_has_its_own_link(tmp_path: Path, program: str) -> None:
