@@ -264,7 +264,9 @@ def _check_program(program: CompiledProgram) -> None:
         if rest or not slots:
             raise ValueError("instructions are 8 bytes each")
         for relocation in spec.relocations:
-            if relocation.index + 1 >= slots or relocation.map not in maps:
+            is_call = relocation.kind == "kfunc"
+            last = relocation.index + (0 if is_call else 1)
+            if last >= slots or (not is_call and relocation.name not in maps):
                 raise ValueError("a relocation points nowhere")
         if any(line.index >= slots for line in spec.lines):
             raise ValueError("a source line belongs to no instruction")

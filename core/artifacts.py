@@ -79,7 +79,9 @@ class TypedProgram:
 class ExpandedProbe:
     """One BPF program to be: one point and the variant of the body that fits it.
 
-    `pid_filter` is the process that `-p` names where the program itself has to test for it.
+    `pid_filter` is the process that `-p` names where the program itself has to test for it. A program that runs at entry
+    and return has the body for entry here; `on_return` is the probe with the other one, whose own point nothing is
+    attached to.
     """
 
     point: ConcretePoint
@@ -87,6 +89,7 @@ class ExpandedProbe:
     variant: Variant
     program_name: str
     pid_filter: int | None = None
+    on_return: ExpandedProbe | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +102,15 @@ class ExpandedProgram:
 
 @dataclass(frozen=True, slots=True)
 class Relocation:
-    """The two-slot load at instruction `index` takes a map's fd ('map') or the address of its only value
-    ('map_value')."""
+    """What load puts into the instruction at `index`.
+
+    `kind`: a two-slot load takes the fd of the map `name` ('map') or the address of its only value ('map_value'); a
+    call, which is one slot, takes the id of the kernel function `name` in the BTF of the running kernel ('kfunc').
+    """
 
     index: int
     kind: str
-    map: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)

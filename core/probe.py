@@ -240,9 +240,12 @@ class ProbeType:
         """
         return list(points)
 
-    def session(self, entry: ConcretePoint, exit_: ConcretePoint) -> ConcretePoint | None:
-        """The point of one program for both, when this is the type of `entry` and the kernel can run a program at
-        entry and return; else None. `entry` and `exit_` are the only points of their probes, and combined."""
+    def session(self, entry: ConcretePoint, exit_: ConcretePoint, target: Target) -> ConcretePoint | None:
+        """The point of one program for both, when this is the type of `entry` and the kernel of the target can run a
+        program at entry and return; else None. `entry` and `exit_` are the only points of their probes, and combined.
+
+        The program asks the kernel which of the two it is (the kfunc bpf_session_is_return), and gives 0 always.
+        """
         return None
 
     def listed(self, parts: tuple[str, ...], request: MatchRequest) -> Iterable[str]:

@@ -73,7 +73,7 @@ def _first_lines(module: IrModule) -> dict[str, int] | None:
 
 
 def _uses(program: ProgramSpec, kind: str) -> bool:
-    return any(relocation.map == _VARIABLES[kind] for relocation in program.relocations)
+    return any(relocation.name == _VARIABLES[kind] for relocation in program.relocations)
 
 
 def _map_of(kind: str, data: bytes) -> MapSpec:

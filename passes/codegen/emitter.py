@@ -157,6 +157,18 @@ class ProgramEmitter(MemoryEmitter):
         """1 when the strings agree up to their NUL, or over the smaller storage when none has one there."""
         return equal_strings(self, left, right)
 
+    # Kernel functions
+
+    def kfunc(self, name: str, *arguments: Value, result: Type = INT64) -> Value:
+        symbol = f"{KFUNC}.{name}"
+        function = self._module.globals.get(symbol)
+        if function is None:
+            parameters = [self.handle(argument).type for argument in arguments]
+            function = ir.Function(self._module, ir.FunctionType(I64, parameters), symbol)
+        call = self._call(FunctionAddress(function), name, arguments, I64)
+        # The kernel's C leaves what is above the bits of a narrow result as it happens to be.
+        return self.cast(Value(call, INT64), Int(1, False) if isinstance(result, Bool) else result)
+
     # Maps and globals
 
     def map(self, name: str) -> Value:

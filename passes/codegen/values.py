@@ -142,16 +142,18 @@ class ValueEmitter:
         return Value(self._call_helper(name, arguments, PTR), OWN_MEMORY)
 
     def _call_helper(self, name: str, arguments: Sequence[Value], result: Any) -> Any:
+        return self._call(I64(HELPER_IDS[name]).inttoptr(PTR), name, arguments, result)
+
+    def _call(self, address: Any, name: str, arguments: Sequence[Value], result: Any) -> Any:
         handles = [self.handle(argument) for argument in arguments]
         type_ = ir.FunctionType(result, [handle.type for handle in handles])
-        address = I64(HELPER_IDS[name]).inttoptr(PTR)
         call = ir.instructions.CallInstr(self.builder.block, _Callee(address, type_), handles, name=name)
         self.builder._insert(call)
         return call
 
 
 class _Callee:
-    """What a call instruction needs of its function: here a helper's number in the place of an address."""
+    """What a call instruction needs of its function: a helper's number in the place of an address, or any address."""
 
     def __init__(self, address: Any, function_type: Any) -> None:
         self.function_type = function_type

@@ -27,10 +27,11 @@ class ExpandStage:
             return None
         from .pid_filter import FilterPid
         from .points import ExpandPoints
+        from .sessions import PairSessions
         from .sole_points import CheckSolePoints
         from .unique_points import CheckUniquePoints
 
-        return [ExpandPoints(), CheckUniquePoints(), CheckSolePoints(), FilterPid()]
+        return [ExpandPoints(), CheckUniquePoints(), CheckSolePoints(), FilterPid(), PairSessions()]
 
 
 PLUGIN = ExpandStage()

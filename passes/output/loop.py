@@ -83,13 +83,12 @@ class EventLoop:
 
     def _copy_sequence(self) -> None:
         """Copies what an iterator writes to standard output, wherever the script's output goes. Its program runs while
-        that is read, so what it sends comes in between."""
+        that is read, so what it sends comes in between, and what begin probes have sent before."""
         output, stream = self._output, self._stream
         raw = stream if self._options.output_path is None else OutputStream(STDOUT, self._options.buffering)
-        self._drain()
         for chunk in self._session.read_sequence():
-            raw.write(chunk)
             self._drain()
+            raw.write(chunk)
             if output.exiting or stream.error is not None or raw.error is not None:
                 break
         if raw is not stream:

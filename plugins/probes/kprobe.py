@@ -58,7 +58,7 @@ class FunctionProbe(ProbeType):
         if written[0].isdecimal():
             if module:
                 raise AttachPointError("Cannot use a module with an absolute address")
-            return PointSpec(provider, {"module": "", "address": read_number(written, "Invalid address")})
+            return PointSpec(provider, {"module": "", "address": read_number(written, "Invalid address", maximum=2**64 - 1)})
         function, *offsets = written.split("+")
         if offsets and self.is_return:
             raise AttachPointError("Offset not allowed")
@@ -184,8 +184,10 @@ class KprobeProbe(FunctionProbe):
     searched: ClassVar[str] = "always"
     attached_backwards: ClassVar[bool] = True
 
-    def session(self, entry: ConcretePoint, exit_: ConcretePoint) -> ConcretePoint | None:
+    def session(self, entry: ConcretePoint, exit_: ConcretePoint, target: Target) -> ConcretePoint | None:
         """One program for both where they are on the same functions of no module in particular, at their beginnings."""
+        if not {"kprobe_multi", "kprobe_session"} <= target.features:
+            return None
         functions = _functions(entry)
         if exit_.probe_type != "kretprobe" or not functions or functions != _functions(exit_):
             return None

@@ -1,7 +1,8 @@
 """Attaches programs to places in user space, by a perf event or by a uprobe_multi link, which can be to several places.
 
-Apart from the probe types because compiling does not need it. Closing a perf event of a uprobe takes a tenth of a second,
-one after the other, as each waits for a grace period of RCU under a lock of the kernel; links can be closed at once.
+Apart from the probe types because compiling does not need it. Closing a perf event of a uprobe takes a tenth of a
+second, one after the other, as each waits for a grace period of RCU under a lock of the kernel; links can be closed at
+once.
 """
 
 from __future__ import annotations

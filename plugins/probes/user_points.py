@@ -203,7 +203,7 @@ def combine_points(spec: PointSpec, points: Sequence[ConcretePoint], request: Ma
 
 
 def _without_offset(place: ConcretePoint) -> dict[str, Setting]:
-    return {key: value for key, value in place.settings.items() if key != "offset"}
+    return {key: value for key, value in place.settings.items() if key not in ("offset", "multi")}
 
 
 def _similar(path: str, where: Where, request: MatchRequest) -> tuple[str, ...]:

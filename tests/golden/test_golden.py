@@ -10,6 +10,7 @@ import contextlib
 import io
 import json
 import os
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,9 @@ class RecordedSession:
 
     def read_span(self) -> bytes:
         return self._spans.pop(0) if self._spans else b""
+
+    def read_sequence(self) -> Iterator[bytes]:
+        yield from ()
 
     def read_map(self, spec: MapSpec) -> list[tuple[bytes, bytes | list[bytes]]]:
         return [

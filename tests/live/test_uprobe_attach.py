@@ -111,7 +111,8 @@ def test_with_probe_each_function_has_its_own_program(tmp_path: Path) -> None:
 
 
 def test_a_wildcard_with_many_programs_ends_with_all_of_them(tmp_path: Path) -> None:
-    functions = "".join(f'__attribute__((noinline)) int fn_{n}(int a) {{ __asm__("nop"); return a; }}\n' for n in range(40))
+    function = '__attribute__((noinline)) int fn_{}(int a) {{ __asm__ volatile("nop"); return a; }}\n'
+    functions = "".join(function.format(n) for n in range(40))
     calls = " + ".join(f"fn_{n}(0)" for n in range(40))
     program = build(tmp_path, "many", f"{functions} int main(void) {{ return {calls}; }}")
     found = printed(f"uprobe:{program}:fn_* {{ @[probe] = count(); }}", program).splitlines()

@@ -1,18 +1,21 @@
-"""Packages of any Debian suite, read through an apt configuration of our own, so that the machine's is left alone."""
+"""Packages of any Debian suite, read through an apt configuration of our own, so that the machine's is left alone.
+
+Where Debian's packages are is what the machine's own configuration says.
+"""
 
 from __future__ import annotations
 
 import os
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from .prerequisites import Unavailable
 
-#: Where Debian keeps its suites, and where it keeps those that it has given up.
-_MIRRORS = ("http://deb.debian.org", "http://archive.debian.org")
+#: What the archives call themselves in their Release files.
+_ARCHIVE, _SECURITY = "Debian", "Debian-Security"
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _PATIENCE = 300.0
 """Seconds for one apt command."""
@@ -27,24 +30,17 @@ class Suite:
 
     def refresh(self) -> None:
         """Fetch the lists of packages. Raises Unavailable."""
-        reasons = []
-        for mirror in _MIRRORS:
-            self._configure(mirror)
-            try:
-                self._apt("apt-get", "update", "-q", "--error-on=any")
-                return
-            except Unavailable as reason:
-                reasons.append(f"{mirror}: {reason}")
-        raise Unavailable("; ".join(reasons))
+        self._configure(_archives())
+        self._apt("apt-get", "update", "-q", "--error-on=any")
 
-    def _configure(self, mirror: str) -> None:
+    def _configure(self, archives: Mapping[str, str]) -> None:
         for part in ("state/lists/partial", "cache/archives/partial"):
             (self.directory / part).mkdir(parents=True, exist_ok=True)
         (self.directory / "state/status").touch()
-        places = [("debian", self.name)]
-        if not self.name.endswith("-backports"):
-            places.append(("debian-security", f"{self.name}-security"))
-        lines = [f"deb [arch=amd64 signed-by={_KEYRING}] {mirror}/{path} {suite} main\n" for path, suite in places]
+        places = [(archives[_ARCHIVE], self.name)]
+        if not self.name.endswith("-backports") and _SECURITY in archives:
+            places.append((archives[_SECURITY], f"{self.name}-security"))
+        lines = [f"deb [arch=amd64 signed-by={_KEYRING}] {address} {suite} main\n" for address, suite in places]
         (self.directory / "sources.list").write_text("".join(lines))
         self._configuration.write_text(
             f'Dir::Etc::sourcelist "{self.directory}/sources.list";\n'
@@ -85,3 +81,14 @@ class Suite:
             last = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]
             raise Unavailable(f"{' '.join(words)} for {self.name} failed: {last}")
         return done.stdout
+
+
+def _archives() -> dict[str, str]:
+    """The addresses of Debian's archives by their labels, as this machine's apt has them. Raises Unavailable."""
+    command = ["apt-get", "indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(REPO_URI)"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    rows = (line.split("|") for line in done.stdout.splitlines())
+    found = {row[1]: row[2] for row in rows if len(row) == 3 and row[0] == "Debian"}
+    if _ARCHIVE not in found:
+        raise Unavailable("apt knows no archive of Debian here; on a Debian machine 'apt-get update' fetches its lists")
+    return found
