@@ -53,6 +53,7 @@ class Arguments:
     emit: str | None = None
     target: str | None = None
     traceable_functions: str | None = None
+    no_features: tuple[str, ...] = ()
     cache: bool = True
     plugins: bool = True
     list_probes: bool = False

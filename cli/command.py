@@ -145,6 +145,10 @@ OPTIONS = [
         "debug", "-d", "--debug", group=_FIX, metavar="STAGE", multiple=True, callback=checks.debug_stages,
         help=f"bpftrace's names for dumps: {', '.join(DEBUG_STAGES)}",
     ),
+    Option(
+        "no_features", "--no-feature", group=_FIX, metavar="LIST", multiple=True, callback=checks.no_features,
+        help=f"do without what the kernel has: {', '.join(checks.OPTIONAL_FEATURES)}",
+    ),
     Option("no_cache", "--no-cache", group=_FIX, is_flag=True, help="compile anew, and keep nothing of it"),
     Option("no_plugins", "--no-plugins", group=_FIX, is_flag=True, help="leave third-party plugins out"),
     Option("list_plugins", "--list-plugins", group=_FIX, is_flag=True, help="list plugins and what they add"),

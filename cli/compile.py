@@ -77,12 +77,15 @@ def target_for(arguments: Arguments) -> Target:
     """Raises: TargetError."""
     from ..core.target import Target
 
-    if arguments.target is None:
-        return Target.live(traceable_functions=arguments.traceable_functions)
     try:
-        return Target.from_directory(arguments.target)
+        if arguments.target is None:
+            target = Target.live(traceable_functions=arguments.traceable_functions)
+        else:
+            target = Target.from_directory(arguments.target)
     except (OSError, ValueError) as error:
         raise TargetError(f"no captured target in '{arguments.target}': {error}") from error
+    target.without = frozenset(arguments.no_features)
+    return target
 
 
 def compile_script(script: Script, house: House, config: Config, target: Target) -> CompiledProgram:
@@ -176,6 +179,7 @@ def _facts(script: Script, house: House, config: Config, fingerprint: object) ->
         "includes": [_absolute(arguments.include_directories), _absolute(arguments.include_files)],
         "kernel": [machine.kernel_build_id(), machine.kernel_release()],
         "name": script.name,
+        "no features": arguments.no_features,
         "pid": arguments.pid,
         "probes everything": arguments.probes_everything,
         "plugins": house.plugin_stamps(),

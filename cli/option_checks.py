@@ -34,6 +34,8 @@ KERNEL_LOG_STAGES = ("verifier", "libbpf", "all")
 MODES = ("codegen", "compiler-bench", "bench", "test", "format")
 #: Options that are short for a mode.
 MODE_FLAGS = {"test": "test", "bench": "bench", "fmt": "format"}
+#: What --no-feature takes: features that there is a slower way without.
+OPTIONAL_FEATURES = ("kprobe_multi", "kprobe_session", "uprobe_multi")
 PID_MAX = 4_194_304  # PID_MAX_LIMIT of include/linux/threads.h on 64-bit machines
 
 
@@ -43,6 +45,15 @@ def debug_stages(context: click.Context, parameter: click.Parameter, values: Seq
         if stage not in DEBUG_STAGES:
             raise UsageError(f"ERROR: USAGE: invalid option for -d: {stage}")
     return tuple(stages)
+
+
+def no_features(context: click.Context, parameter: click.Parameter, values: Sequence[str]) -> tuple[str, ...]:
+    """Each once, in an order that does not depend on how they were written."""
+    names = {name for value in values for name in value.split(",")}
+    if not names <= set(OPTIONAL_FEATURES):
+        allowed = ",".join(OPTIONAL_FEATURES)
+        raise UsageError(f"ERROR: USAGE: --no-feature can only have values '{allowed}'.")
+    return tuple(sorted(names))
 
 
 def buffering(context: click.Context, parameter: click.Parameter, value: str) -> str:

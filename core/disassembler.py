@@ -196,6 +196,8 @@ def disassemble(
     what the loader puts in place of the 64-bit constant at a slot: `{0: "map[@x]"}` gives `r1 = map[@x] ll`. The second
     `imm` is the offset from there, `r1 = map_value[@x] + 8 ll`; `src` and the first `imm` are the loader's, not shown.
 
+    The call of a kernel function at such a slot is `call kernel NAME`.
+
     `functions` names the functions by their first slots: `r1 = func[each_key] ll`, `call each_key`.
 
     An opcode that does not exist is `<unknown opcode 0x..>`; one that exists, but with values in its fields that mean
@@ -243,6 +245,8 @@ def _text(first: Instruction, next_imm: int, helper_names: Mapping[int, str], re
     if first.opcode == b.LOAD_CONSTANT and relocation is not None:
         shift = f" + {next_imm & 0xFFFFFFFF}" if next_imm else ""
         return f"r{first.dst} = {relocation}{shift} ll"
+    if (first.opcode, first.src) == (b.JMP | b.CALL, b.BPF_PSEUDO_KFUNC_CALL) and relocation is not None:
+        return f"call kernel {relocation}"
     forms = _FORMS.get(first.opcode)
     if forms is None:
         return f"<unknown opcode {first.opcode:#04x}>"

@@ -58,6 +58,10 @@ class Emitter(Protocol):
     def helper(self, name: str, *arguments: Value) -> Value:
         """Calls a BPF helper by its name without `bpf_` (bpf-helpers(7)); the result is an int64."""
 
+    def kfunc(self, name: str, *arguments: Value, result: Type = ...) -> Value:
+        """Calls a function of the kernel that programs may call (Documentation/bpf/kfuncs.rst) by its name, which load
+        looks for in the running kernel. `result` is the type of what it gives, an int64 unless told."""
+
     def context(self) -> Value:
         """The address of the program's context."""
 

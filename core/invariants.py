@@ -136,10 +136,14 @@ def _check_probes(expanded: ExpandedProgram) -> Iterator[str]:
     yield from _repeated("program", (probe.program_name for probe in expanded.probes))
     known = {id(v): typed.node for typed in expanded.typed.probes for v in typed.variants}
     for probe in expanded.probes:
-        if known.get(id(probe.variant)) is not probe.node:
-            yield f"the program {probe.program_name} has a variant of another probe"
-        if probe.point not in probe.variant.points:
-            yield f"the program {probe.program_name} is for {probe.point.name}, which its variant was not checked for"
+        bodies = [probe] if probe.on_return is None else [probe, probe.on_return]
+        for body in bodies:
+            if known.get(id(body.variant)) is not body.node:
+                yield f"the program {probe.program_name} has a variant of another probe"
+        # Where there are two bodies, the program's own point is made of their points.
+        checked = bodies[-1]
+        if checked.point not in checked.variant.points:
+            yield f"the program {probe.program_name} is for {checked.point.name}, which its variant was not checked for"
 
 
 def _check_compiled(compiled: CompiledProgram) -> Iterator[str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pybpftrace.core.frozen import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from pybpftrace.core.binary.dwarf_signature import Signature
     from pybpftrace.core.target.btf import Btf
@@ -73,6 +73,8 @@ class Target(ABC):
 
     def __init__(self, name: str) -> None:
         self.name = name  # 'live', or 'directory:PATH'
+        #: Names of features that are not to be used, whatever the kernel can do.
+        self.without: frozenset[str] = frozenset()
         self._facts: dict[Dependency, None] = {}
 
     @property
@@ -146,6 +148,17 @@ class Target(ABC):
         return {} if self.btf is None else {VMLINUX: self.btf, **dict(self.module_btf())}
 
     @cached_property
+    def function_slots(self) -> Mapping[str, Mapping[str, int]]:
+        """What `btf_functions.function_slots` says of each of `btf_readers`, by module: for lists, which are no part of
+        a compilation, and so it remembers no dependency. Raises BtfError, OSError."""
+        return self._function_slots()
+
+    def _function_slots(self) -> Mapping[str, Mapping[str, int]]:
+        from pybpftrace.core.target.btf_functions import function_slots
+
+        return {module: function_slots(btf) for module, btf in self.btf_readers.items()}
+
+    @cached_property
     def c_types(self) -> BtfCTypes:
         """The C types of the kernel and, behind them, of its modules."""
         from pybpftrace.core.target.btf_c_types import BtfCTypes
@@ -175,8 +188,13 @@ class Target(ABC):
 
     @property
     @abstractmethod
+    def kernel_features(self) -> frozenset[str]:
+        """Names of features.py: what the kernel can do."""
+
+    @property
     def features(self) -> frozenset[str]:
-        """Names of features.py."""
+        """Those of them that are to be used."""
+        return self.kernel_features - self.without
 
     @abstractmethod
     def tracepoints(self) -> list[tuple[str, str]]:

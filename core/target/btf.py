@@ -149,10 +149,16 @@ class Btf:
 
     def functions(self) -> list[str]:
         """The names of all functions of this blob, in the order of their ids; some names are there twice."""
+        return [name for name, _ in self.function_prototypes()]
+
+    def function_prototypes(self) -> Iterator[tuple[str, int]]:
+        """(name, type id of the prototype) of the same functions in the same order."""
         wanted = kind_numbers[Func]
         common, blob = self._common, self.blob
-        records = (common(blob, at) for at in self.index.offsets)
-        return [self.string(name) for name, info, _ in records if info >> 24 & 31 == wanted]
+        for at in self.index.offsets:
+            name, info, prototype = common(blob, at)
+            if info >> 24 & 31 == wanted:
+                yield self.string(name), prototype
 
     def type(self, type_id: int) -> BtfType:
         """The type with this id. Raises BtfError when there is none or it is malformed."""

@@ -165,8 +165,8 @@ class RecordingTarget(Target):
         return iter(self._modules.items())
 
     @property
-    def features(self) -> frozenset[str]:
-        return self._target.features
+    def kernel_features(self) -> frozenset[str]:
+        return self._target.kernel_features
 
     def tracepoints(self) -> list[tuple[str, str]]:
         """Not remembered: of a wildcard's matches those are kept whose format is read."""
@@ -348,7 +348,7 @@ class RecordingTarget(Target):
         """The content of target.json: what is there, and what was asked for besides."""
         here: dict[str, Any] = {
             "architecture": self.architecture,
-            "features": sorted(self.features),
+            "features": sorted(self.kernel_features),
             "interfaces": list(self._interfaces),
             "modules": list(self._kernel_modules),
             "kernel_build_id": self.kernel_build_id,

@@ -29,6 +29,7 @@ class Dependency:
     |---|---|---|
     | file | path | (st_dev, st_ino, size in bytes, mtime in ms), None when not there |
     | text | path | (size in bytes, CRC-32) of the content, None when not there |
+    | access | path | the errno of opening it for reading, 0 when that is permitted |
     | cgroup | path | the cgroup's id |
     | path | name searched | the paths found, in order |
     | search | key of a BinarySearch | the same of a search that is not told by its name alone |
@@ -92,6 +93,15 @@ def file_fact(path: str) -> Fact:
 
 def text_fact(content: bytes | None) -> Fact:
     return None if content is None else (len(content), crc32(content))
+
+
+def access_fact(path: str) -> int:
+    """Of files that only some may open, which no stat(2) tells of all: a kernel that is locked down refuses root."""
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+    except OSError as error:
+        return error.errno or 0
+    return 0
 
 
 def read_content(path: str) -> bytes | None:
@@ -172,6 +182,7 @@ machine_facts: dict[str, Callable[[], Fact]] = {
 current_facts: dict[str, Callable[[Dependency], Fact]] = {
     "file": lambda dependency: file_fact(dependency.key),
     "text": lambda dependency: text_fact(read_content(dependency.key)),
+    "access": lambda dependency: access_fact(dependency.key),
     "cgroup": lambda dependency: cgroup_fact(dependency.key),
     "path": _current_search,
     "search": _current_search,

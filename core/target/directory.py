@@ -135,7 +135,7 @@ class DirectoryTarget(Target):
                 yield module, SplitBtf(blob, self.btf)
 
     @property
-    def features(self) -> frozenset[str]:
+    def kernel_features(self) -> frozenset[str]:
         return frozenset(self._data["features"])
 
     def tracepoints(self) -> list[tuple[str, str]]:

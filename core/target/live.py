@@ -23,7 +23,7 @@ from pybpftrace.core.target.dependency import (
 from pybpftrace.core.target.event_files import event_directories, read_format
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from pybpftrace.core.binary.dwarf_signature import Signature
     from pybpftrace.core.target.btf import Btf
@@ -88,6 +88,11 @@ class LiveTarget(Target):
 
         return iter(()) if self.btf is None else module_btf(self, self.btf)
 
+    def _function_slots(self) -> Mapping[str, Mapping[str, int]]:
+        from pybpftrace.core.target.live_functions import function_slots
+
+        return function_slots(self, super()._function_slots)
+
     def kernel_functions(self) -> KernelFunctions:
         return self._kernel_functions
 
@@ -117,7 +122,7 @@ class LiveTarget(Target):
         return found
 
     @cached_property
-    def features(self) -> frozenset[str]:
+    def kernel_features(self) -> frozenset[str]:
         from pybpftrace.core.target.features import find_features
 
         return find_features(self.kernel_release, self.btf)

@@ -7,19 +7,23 @@ they are: so that is what the copy is known by. Apart from `live.py` because few
 from __future__ import annotations
 
 import os
+from binascii import crc32
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pybpftrace.core.linux import machine
 from pybpftrace.core.target.cache_directory import cache_directory, read_private_file, write_private_file
-from pybpftrace.core.target.dependency import Dependency, file_fact, read_content
+from pybpftrace.core.target.dependency import Dependency, access_fact, file_fact, read_content
 from pybpftrace.core.target.kernel_functions import VMLINUX, KernelFunctions, parse_blacklist, parse_functions
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from pybpftrace.core.target import Target
 
 BLACKLIST = "/sys/kernel/debug/kprobes/blacklist"
 _COPY = "functions"
+_SLOTS = "function-slots"
 #: Where a kernel with its symbols is looked for, REL being the release.
 _KERNELS = (
     "/boot/vmlinux-REL",
@@ -37,34 +41,36 @@ def kernel_functions(target: Target, file: str | None, tracefs: str) -> KernelFu
     if file is not None:
         target.remember(Dependency("file", file, file_fact(file)))
         with open(file, "rb") as given:
-            return KernelFunctions(parse_functions(given.read(), _blacklist()))
+            return KernelFunctions(parse_functions(given.read(), parse_blacklist(_blacklist())))
     modules = machine.loaded_modules()
     target.remember(Dependency("machine", "loaded_modules", modules))
-    state = f"{target.kernel_build_id} {machine.boot_id()} {modules[1]}\n".encode()
+    path, blacklist = os.path.join(tracefs, "available_filter_functions"), _blacklist()
+    # A copy holds for one boot, so none is read after a crash that has left half of it.
+    state = f"{target.kernel_build_id} {machine.boot_id()} {modules[1]} {crc32(blacklist):08x}\n".encode()
     directory = cache_directory()
     copy = None if directory is None else os.path.join(directory, _COPY)
     known = None if copy is None else read_private_file(copy)
     if known is not None and known.startswith(state):
         return KernelFunctions(known[len(state) - 1 :])
-    path = os.path.join(tracefs, "available_filter_functions")
     try:
         content = read_content(path)
     except OSError:  # the kernel is locked down, or we are not root
         content = None
     if content is None:
+        target.remember(Dependency("access", path, access_fact(path)))
         return KernelFunctions(b"\n", unreadable=path)
-    text = parse_functions(content, _blacklist())
+    text = parse_functions(content, parse_blacklist(blacklist))
     if copy is not None:
         with suppress(OSError):  # an unwritable cache only costs the next start the reading
             write_private_file(copy, state[:-1] + text, flush=False)
     return KernelFunctions(text)
 
 
-def _blacklist() -> frozenset[bytes]:
+def _blacklist() -> bytes:
     try:
-        return parse_blacklist(read_content(BLACKLIST) or b"")
+        return read_content(BLACKLIST) or b""
     except OSError:  # debugfs is locked down: the kernel itself then refuses what is in it
-        return frozenset()
+        return b""
 
 
 def kernel_modules(target: Target) -> tuple[str, ...]:

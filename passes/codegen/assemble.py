@@ -17,7 +17,7 @@ from ...core.artifacts import (
     ProgramSpec,
     Relocation,
 )
-from ...core.bytecode import INSTRUCTION_SIZE
+from ...core.bytecode import BPF_PSEUDO_KFUNC_CALL, INSTRUCTION_SIZE
 from ...core.compilation import Compilation
 from ...core.frozen import dataclass
 from .link import link
@@ -99,12 +99,16 @@ def _program(
     relocations = []
     instructions = bytearray(built.instructions)
     for index, symbol in built.relocations:
-        kind, _, number = symbol.partition(".")
+        kind, _, rest = symbol.partition(".")
         if kind in _VARIABLES:
-            struct.pack_into("<i", instructions, (index + 1) * INSTRUCTION_SIZE + 4, int(number))
+            struct.pack_into("<i", instructions, (index + 1) * INSTRUCTION_SIZE + 4, int(rest))
             relocations.append(Relocation(index, "map_value", _VARIABLES[kind]))
             continue
-        relocations.append(Relocation(index, _KINDS[kind], module.maps[int(number)].name))
+        if kind == "kfunc":
+            _call_kernel(instructions, index)
+            relocations.append(Relocation(index, kind, rest))
+            continue
+        relocations.append(Relocation(index, _KINDS[kind], module.maps[int(rest)].name))
     return ProgramSpec(
         name=probe.program_name,
         point=probe.point,
@@ -114,3 +118,10 @@ def _program(
         lines=tuple(LineInfo(*line) for line in built.lines),
         functions=tuple(FunctionInfo(at, kind, name.removeprefix(C_PREFIX)) for at, kind, name in built.functions),
     )
+
+
+def _call_kernel(instructions: bytearray, index: int) -> None:
+    """Makes the call of a function that is not in the object one of the kernel, which load puts the number into."""
+    at = index * INSTRUCTION_SIZE
+    instructions[at + 1] = BPF_PSEUDO_KFUNC_CALL << 4
+    struct.pack_into("<hi", instructions, at + 2, 0, 0)

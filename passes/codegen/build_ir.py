@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...core.artifacts import ExpandedProgram
+from ...core.artifacts import ExpandedProbe, ExpandedProgram
 from ...core.compilation import Compilation
 from ...core.frozen import dataclass
 from .module import IrModule
@@ -22,6 +22,7 @@ class BuildIr:
         from .events import EventEmitter
         from .llvm import DebugPlaces
         from .lower import BodyLowering
+        from .sessions import lower_session
 
         typed = expanded.typed
         source = typed.program.source
@@ -33,7 +34,15 @@ class BuildIr:
         for number, probe in enumerate(expanded.probes):
             resources.use_probe_type(probe.point.probe_type)
             emitter = EventEmitter(module, probe, number, resources, debug, compilation)
-            BodyLowering(emitter, probe, typed.maps, typed.c_types, compilation, c_functions).lower()
+
+            def lower(body: ExpandedProbe, emitter: EventEmitter = emitter) -> None:
+                BodyLowering(emitter, body, typed.maps, typed.c_types, compilation, c_functions).lower()
+
+            if probe.on_return is None:
+                lower(probe)
+            else:
+                lower_session(emitter, probe, compilation.target, lower)
+            emitter.finish()
         return IrModule(
             expanded,
             str(module),

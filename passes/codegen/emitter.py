@@ -17,11 +17,12 @@ from ...core import ast
 from ...core.artifacts import FAILURES_MAP, GLOBALS, GLOBALS_MAP, SCRATCH_MAP, ZEROS_MAP, ExpandedProbe
 from ...core.compilation import Compilation
 from ...core.emitter import Value
-from ...core.types import INT64, UINT64, VOID, Int, Pointer, String, Type
-from .bpf_function import BpfFunction, Frame
+from ...core.types import INT64, UINT64, VOID, Bool, Int, Pointer, String, Type
+from .bpf_function import BpfFunction, Frame, FunctionAddress
 from .llvm import I32, I64, PTR, DebugPlaces
 from .loops import for_each, loop, range_loop, while_loop
 from .memory import STACK_BUDGET, MemoryEmitter
+from .module import KFUNC_PREFIX
 from .per_cpu import for_each_cpu
 from .resources import FAILURE_SLOT_SIZE, PREEMPTIBLE_SLOTS, SCRATCH_LIMIT, Resources
 from .strings import equal_strings
@@ -41,10 +42,9 @@ class ProgramEmitter(MemoryEmitter):
         compilation: Compilation,
     ) -> None:
         super().__init__()
-        probe_type = compilation.probe_types.get(probe.point.probe_type)
-        assert probe_type is not None, "points come from registered probe types"
-        self.probe_type = probe_type
-        self.point = probe.point
+        self._probe_types = compilation.probe_types
+        self._turn_to(probe)
+        bodies = [probe] if probe.on_return is None else [probe, probe.on_return]
         self.config = compilation.config
         self.architecture = compilation.target.architecture
         self.pid_namespace = compilation.target.pid_namespace
@@ -62,10 +62,11 @@ class ProgramEmitter(MemoryEmitter):
         self._diagnostics = compilation.diagnostics
         self._callbacks = 0
         #: What each of the program's functions may use of the stack that they share.
-        self.stack_budget = STACK_BUDGET // (1 + _loop_depth(probe.node.body))
+        self.stack_budget = STACK_BUDGET // (1 + max(_loop_depth(body.node.body) for body in bodies))
         # LLVM keeps variables in registers as long as it can, and puts what does not fit onto the stack. Of many it may
         # need all at once, as it moves arithmetic into the branches that use it.
-        self.keeps_variables_in_scratch = 8 * len(probe.variant.variables) > self.stack_budget // 2
+        variables = sum(len(body.variant.variables) for body in bodies)
+        self.keeps_variables_in_scratch = 8 * variables > self.stack_budget // 2
         self.frame = Frame()
         self.unit = BpfFunction(module, probe.program_name, [("ctx", PTR)], self.frame, callback=False)
         self._main = self.unit
@@ -73,11 +74,28 @@ class ProgramEmitter(MemoryEmitter):
         self.place: ast.Node = probe.node
         self.statement_node = probe.node
         self._scope(probe.program_name)
-        self._own_scratch = 8 if probe_type.preemptible else 0
+        self._is_preemptible = self.probe_type.preemptible
+        self._own_scratch = 8 if self._is_preemptible else 0
         self.scratch_used = self.scratch_peak = self._own_scratch
         self.at(probe.node)
+        # A program that runs at entry and return says by its result at entry whether it is to run at return.
+        self._has_result = probe.on_return is None
         with self.builder.goto_block(self.unit.entry):
-            self.builder.store(I64(probe_type.default_return), self.unit.word("result"))
+            self.builder.store(I64(self.probe_type.default_return), self.unit.word("result"))
+
+    def _turn_to(self, probe: ExpandedProbe) -> None:
+        probe_type = self._probe_types.get(probe.point.probe_type)
+        assert probe_type is not None, "points come from registered probe types"
+        self.probe_type, self.point = probe_type, probe.point
+
+    @contextmanager
+    def body_of(self, probe: ExpandedProbe) -> Iterator[None]:
+        """Inside, code is that of another body of the same program, which has the scratch to itself."""
+        probe_type, point = self.probe_type, self.point
+        self._turn_to(probe)
+        with self.statement(probe.node):
+            yield
+        self.probe_type, self.point = probe_type, point
 
     def _scope(self, name: str) -> None:
         line = self._source.locate(self.place.span).line
@@ -160,7 +178,7 @@ class ProgramEmitter(MemoryEmitter):
     # Kernel functions
 
     def kfunc(self, name: str, *arguments: Value, result: Type = INT64) -> Value:
-        symbol = f"{KFUNC}.{name}"
+        symbol = KFUNC_PREFIX + name
         function = self._module.globals.get(symbol)
         if function is None:
             parameters = [self.handle(argument).type for argument in arguments]
@@ -284,8 +302,7 @@ class ProgramEmitter(MemoryEmitter):
         builder, main = self.builder, self._main
         builder.branch(main.exit)
         needs_scratch = self.scratch_peak > self._own_scratch
-        claims = needs_scratch and self.probe_type.preemptible
-        result = main.word("result")
+        claims = needs_scratch and self._is_preemptible
         builder.position_at_end(main.entry)
         if self.frame.has("context"):
             builder.store(main.function.args[0], main.word("context"), align=8)
@@ -299,11 +316,11 @@ class ProgramEmitter(MemoryEmitter):
             builder.position_at_end(skip)
             if claims:
                 self.count_failure_at(self._node, "", self.constant(0), "")
-            builder.ret(builder.load(result, typ=I64))
+            builder.ret(builder.load(main.word("result"), typ=I64) if self._has_result else I64(0))
         builder.position_at_end(main.exit)
         if claims:
             builder.store(I64(0), self.scratch_at(0).handle, align=8)
-        builder.ret(builder.load(result, typ=I64))
+        builder.ret(builder.load(main.word("result"), typ=I64) if self._has_result else I64(0))
         self.frame.finish()
         if self.scratch_peak > SCRATCH_LIMIT:
             first = self._node.attach_points[0]

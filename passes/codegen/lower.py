@@ -50,7 +50,7 @@ class BodyLowering:
         self._variables: dict[str, Variable] = {}
 
     def lower(self) -> None:
-        """Emits the whole program: pid filter, predicate, body."""
+        """Emits pid filter, predicate and body."""
         emitter = self.emitter
         self.create_variables(None)
         if self._probe.pid_filter is not None:
@@ -63,7 +63,6 @@ class BodyLowering:
                 with emitter.when(emitter.compare("==", holds, emitter.constant(0))):
                     emitter.end_probe()
         self.statement(self._probe.node.body)
-        emitter.finish()
 
     def call_by_name(self, name: str) -> Value:
         """The value of a builtin that the script did not write."""

@@ -9,6 +9,8 @@ from ...core.frozen import dataclass
 
 #: What the names of imported C files begin with, so that they are none of a program's or a map's.
 C_PREFIX = "c."
+#: A kernel function is called by this and its name, and is not defined.
+KFUNC_PREFIX = "kfunc."
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +18,7 @@ class IrModule:
     """`ir` is what was built, `optimized` what LLVM made of it (empty before). Function names are program names.
 
     A global `map.N` stands for the fd of `maps[N]`, `value.N` for the address of its only value, `c.NAME` is what an
-    imported C file calls NAME.
+    imported C file calls NAME. A function `kfunc.NAME` is the kernel's.
     """
 
     expanded: ExpandedProgram

@@ -29,7 +29,8 @@ _SHF_WRITE, _SHF_ALLOC, _SHF_EXECINSTR = 1, 2, 4
 class ObjectFunction:
     """One function as it stands in the object.
 
-    Instruction indexes count from its start: `relocations` are (index, symbol) of loads of maps, `references` are
+    Instruction indexes count from its start: `relocations` are (index, symbol) of loads of maps and of calls of kernel
+    functions, `references` are
     (index, function) of loads of a function's address and of calls, `lines` are (index, line, column). `type_id` is its
     type in the object's BTF, 0 if none.
     """
@@ -75,7 +76,8 @@ def read_object(
     """The functions of one section in the order of their addresses, and the .BTF blob.
 
     With `first_lines` the code's lines are counted from there, by the file that they are in; those of other files are
-    left out. A relocation's symbol is a map's name, or KIND.OFFSET for a variable (`read_data`).
+    left out. A relocation's symbol is the name of a map or of a kernel function, or KIND.OFFSET for a variable
+    (`read_data`).
     """
     sections, names = _sections(data)
     by_name = {_text(names, section[0]): index for index, section in enumerate(sections)}
@@ -93,7 +95,7 @@ def read_object(
         if section == code_index and info & 0xF == _STT_FUNC
     }
     variables = read_data(data)
-    maps: list[tuple[int, str]] = []
+    external: list[tuple[int, str]] = []
     references = dict(_resolved_calls(code, functions))
     if ".rel" + section_name in by_name:
         for offset, info in _RELOCATION.iter_unpack(_contents(data, sections[by_name[".rel" + section_name]])):
@@ -102,10 +104,12 @@ def read_object(
                 references[offset] = functions[value + _addend(code, offset, info & 0xFFFFFFFF)][0]
             elif section in variables:
                 inside = value + _addend(code, offset, info & 0xFFFFFFFF)
-                maps.append((offset, f"{variables[section].kind}.{variables[section].start + inside}"))
+                external.append((offset, f"{variables[section].kind}.{variables[section].start + inside}"))
             else:
-                assert info & 0xFFFFFFFF == R_BPF_64_64, "what is not a function is a map"
-                maps.append((offset, _text(strings, name_at)))
+                # The assembler writes a call of what is not here as one of itself, and so the first one of a function
+                # as one of that function.
+                references.pop(offset, None)
+                external.append((offset, _text(strings, name_at)))
 
     btf = _contents(data, sections[by_name[".BTF"]]) if ".BTF" in by_name else b""
     types: dict[int, int] = {}
@@ -116,7 +120,7 @@ def read_object(
         ObjectFunction(
             name,
             code[start:end],
-            tuple(((at - start) // 8, symbol) for at, symbol in maps if start <= at < end),
+            tuple(((at - start) // 8, symbol) for at, symbol in external if start <= at < end),
             tuple(((at - start) // 8, function) for at, function in sorted(references.items()) if start <= at < end),
             tuple(((at - start) // 8, line, column) for at, line, column in lines if start <= at < end),
             types.get(start, 0),

@@ -1,4 +1,4 @@
-"""Puts a program's instructions into the kernel: map addresses filled in, type information beside them.
+"""Puts a program's instructions into the kernel: map addresses and kernel functions filled in, type information beside them.
 
 What the verifier says when it refuses is explained in terms of the script elsewhere.
 """
@@ -15,6 +15,7 @@ from ...core.linux import bpf
 from ...core.linux.errors import KernelError
 from ...core.probe import AttachPointError, LoadSettings, NoMatch
 from ...core.run import LoadError, RunOptions, load_error
+from .kfuncs import KernelFunctions
 from .missing import MissingProbes
 
 _INSTRUCTION_SIZE = 8
@@ -22,6 +23,8 @@ _INSTRUCTION_SIZE = 8
 _LOAD_CONSTANT = 0x18
 #: The source register of such a load says what its constant stands for.
 _SOURCES = {"map": bpf.PSEUDO_MAP_FD, "map_value": bpf.PSEUDO_MAP_VALUE}
+#: The source register, the opcode (BPF_JMP | BPF_CALL) and the slots of a call of a kernel function.
+_CALL = 2, 0x85, 1
 #: The largest log that the kernel keeps; a longer one has lost lines.
 _LOG_LIMIT = (16 << 20) - 2
 
@@ -37,6 +40,7 @@ class Programs:
         self, compiled: CompiledProgram, maps: Mapping[str, int], options: RunOptions, missing: MissingProbes
     ) -> None:
         self.loaded: list[tuple[ProgramSpec, int]] = []
+        kernel = KernelFunctions()
         has_callbacks = any(len(program.functions) > 1 for program in compiled.programs)
         btf = _load_btf(compiled.btf, needed=has_callbacks)
         try:
@@ -50,7 +54,7 @@ class Programs:
                     missing.at_attach(program, error)
                     continue
                 try:
-                    self.loaded.append((program, _load(program, settings, compiled, maps, btf, options)))
+                    self.loaded.append((program, _load(program, settings, compiled, maps, kernel, btf, options)))
                 finally:
                     if settings.target_fd:
                         os.close(settings.target_fd)
@@ -87,13 +91,14 @@ def _load(
     settings: LoadSettings,
     compiled: CompiledProgram,
     maps: Mapping[str, int],
+    kernel: KernelFunctions,
     btf: int,
     options: RunOptions,
 ) -> int:
     described = bool(btf and program.functions and all(function.type_id for function in program.functions))
     image = bpf.ProgramImage(
         bpf.ProgramType[program.program_type.upper()],
-        with_maps(program, maps),
+        relocated(program, maps, kernel),
         license=compiled.config.license,
         name=program.name,
         expected_attach_type=settings.attach_type,
@@ -149,22 +154,27 @@ def _function_info(program: ProgramSpec) -> bytes:
     return b"".join(struct.pack("=II", function.index, function.type_id) for function in program.functions)
 
 
-def with_maps(program: ProgramSpec, maps: Mapping[str, int]) -> bytes:
-    """The instructions with the maps' descriptors in place.
+def relocated(program: ProgramSpec, maps: Mapping[str, int], kernel: KernelFunctions) -> bytes:
+    """The instructions with the descriptors of maps and the ids of kernel functions in place.
 
-    A load of a map's value keeps the number in its second slot, the offset within the value. Raises: LoadError: for a
-    relocation that fits neither the instructions nor the maps, as a damaged file may have.
+    A load of a map's value keeps the number in its second slot, the offset within the value. Raises: LoadError: the
+    kernel does not have such a function; also for a relocation that fits neither the instructions nor the maps, as a
+    damaged file may have.
     """
     code = bytearray(program.instructions)
     for relocation in program.relocations:
         at = relocation.index * _INSTRUCTION_SIZE
-        source = _SOURCES.get(relocation.kind)
-        inside = 0 <= at <= len(code) - 2 * _INSTRUCTION_SIZE
-        if source is None or relocation.map not in maps or not inside or code[at] != _LOAD_CONSTANT:
-            text = f"the program for {program.point.name} is damaged: no map load at instruction {relocation.index}"
+        is_call = relocation.kind == "kfunc"
+        source, opcode, size = _CALL if is_call else (_SOURCES.get(relocation.kind), _LOAD_CONSTANT, 2)
+        inside = 0 <= at <= len(code) - size * _INSTRUCTION_SIZE
+        known = source is not None and (is_call or relocation.name in maps)
+        if source is None or not known or not inside or code[at] != opcode:
+            what = "call" if is_call else "map load"
+            text = f"the program for {program.point.name} is damaged: no {what} at instruction {relocation.index}"
             raise load_error(text)
         code[at + 1] = (code[at + 1] & 0x0F) | source << 4
-        struct.pack_into("=i", code, at + 4, maps[relocation.map])
+        number = kernel.id_of(relocation.name, program) if is_call else maps[relocation.name]
+        struct.pack_into("=i", code, at + 4, number)
     return bytes(code)
 
 

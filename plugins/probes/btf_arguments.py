@@ -12,18 +12,15 @@ from typing import TYPE_CHECKING
 from ...core.frozen import dataclass
 from ...core.probe import AttachPointError
 from ...core.target import VMLINUX
-from ...core.target.btf_types import BtfError, Composite, Enumeration, Func, FuncProto, Int, Parameter, Ptr
-from ...core.types import Field, Type, Void, round_up
+from ...core.target.btf_functions import SLOT, argument_slots
+from ...core.target.btf_types import BtfError, Composite, Func, FuncProto, Parameter, Ptr
+from ...core.types import Field, Type, Void
 from ...core.types import Struct as StructType
 from .registers import registers
 
 if TYPE_CHECKING:
     from ...core.target import Target
     from ...core.target.btf import Btf
-
-SLOT = 8
-#: The largest struct that is passed in registers, in bytes; the kernel hands programs no other (__get_type_size).
-_IN_REGISTERS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +130,10 @@ def _slots(btf: Btf, parameter: Parameter) -> int:
     """Raises: AttachPointError, BtfError."""
     if not parameter.type_id:
         raise AttachPointError("functions with variable arguments are not supported.")
+    slots = argument_slots(btf, parameter.type_id)
+    if slots is not None:
+        return slots
     match btf.type(btf.resolve(parameter.type_id)):
-        case Ptr() | Enumeration():
-            return 1
-        case Int(size=size) if size <= SLOT:
-            return 1
-        case Composite(size=size) if size <= _IN_REGISTERS:
-            return round_up(size, SLOT) // SLOT
         case Composite(size=size):
             raise AttachPointError(f"the parameter {parameter.name} of {size} bytes is not passed in registers.")
     raise AttachPointError(f"the type of the parameter {parameter.name} is not supported.")

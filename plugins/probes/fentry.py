@@ -124,7 +124,7 @@ class FunctionProbe(ProbeType):
         if len(parts) > 2:
             return ()
         module, function = (_ANY, *parts)[-2:]
-        return (f"{provider}:{home}:{name}" for home, name, _ in _usable(request.target, module, function))
+        return (f"{provider}:{home}:{name}" for home, name in _listed(request.target, module, function))
 
     def describe(self, name: str, request: MatchRequest) -> Iterable[str]:
         from .btf_arguments import described, described_return, find_prototype
@@ -220,14 +220,28 @@ def _usable(target: Target, module: str, function: str) -> Iterator[tuple[str, s
     from .btf_arguments import argument_registers, find_prototype
 
     most = argument_registers(target.architecture)
-    for home, name in _traceable(target, module, function):
+    known = ((home, set(btf.functions())) for home, btf in target.btf_readers.items())
+    for home, name in _traceable(target, module, function, known):
         prototype = find_prototype(target, home, name)
         if prototype is not None and prototype.has_known_slots and prototype.slots <= most:
             yield home, name, prototype
 
 
-def _traceable(target: Target, module: str, function: str) -> Iterable[tuple[str, str]]:
-    """(module, function), as the kernel lists them, or where that is hidden all that its BTF knows of.
+def _listed(target: Target, module: str, function: str) -> Iterator[tuple[str, str]]:
+    """(module, function) of the same, in a tenth of the time: nothing is said of their prototypes."""
+    from .btf_arguments import argument_registers
+
+    most, slots = argument_registers(target.architecture), target.function_slots
+    unknown = most + 1
+    for home, name in _traceable(target, module, function, slots.items()):
+        if slots.get(home, {}).get(name, unknown) <= most:
+            yield home, name
+
+
+def _traceable(
+    target: Target, module: str, function: str, known: Iterable[tuple[str, Iterable[str]]]
+) -> Iterable[tuple[str, str]]:
+    """(module, function), as the kernel lists them, or where that is hidden all that are `known`, by module.
 
     Raises: AttachPointError.
     """
@@ -240,9 +254,9 @@ def _traceable(target: Target, module: str, function: str) -> Iterable[tuple[str
     accepts, accepts_module = glob(function).fullmatch, glob(module).fullmatch
     return (
         (home, name)
-        for home, btf in target.btf_readers.items()
+        for home, names in known
         if accepts_module(home)
-        for name in sorted(set(btf.functions()))
+        for name in sorted(names)
         if accepts(name) and ".part." not in name
     )
 

@@ -60,13 +60,13 @@ class IterProbe(ProbeType):
     def match(self, spec: PointSpec, request: MatchRequest) -> list[ConcretePoint]:
         from ...core.diagnostics import did_you_mean
 
-        name, known = spec.text("name"), _iterators(request.target)
+        name, known = spec.text("name"), iterators(request.target)
         if name not in known:
             raise NoMatch(f"iter {name} not available for your kernel version.", did_you_mean(name, known))
         return [ConcretePoint("iter", f"iter:{name}", spec.settings)]
 
     def listed(self, parts: tuple[str, ...], request: MatchRequest) -> Iterable[str]:
-        return listed_names("iter", _iterators(request.target), parts)
+        return listed_names("iter", iterators(request.target), parts)
 
     def describe(self, name: str, request: MatchRequest) -> Iterable[str]:
         """The objects, without what every iterator has first, the state of the walk."""
@@ -97,7 +97,7 @@ class IterProbe(ProbeType):
         return attach_iterator(program.point.text("name"), program.point.text("pin"), request)
 
 
-def _iterators(target: Target) -> list[str]:
+def iterators(target: Target) -> list[str]:
     """The names of the iterators that a target has, sorted. Raises: AttachPointError: its BTF cannot be read."""
     from ...core.target.btf_types import BtfError, Func, Struct
 

@@ -58,7 +58,8 @@ class FunctionProbe(ProbeType):
         if written[0].isdecimal():
             if module:
                 raise AttachPointError("Cannot use a module with an absolute address")
-            return PointSpec(provider, {"module": "", "address": read_number(written, "Invalid address", maximum=2**64 - 1)})
+            address = read_number(written, "Invalid address", maximum=2**64 - 1)
+            return PointSpec(provider, {"module": "", "address": address})
         function, *offsets = written.split("+")
         if offsets and self.is_return:
             raise AttachPointError("Offset not allowed")

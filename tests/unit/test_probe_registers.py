@@ -101,13 +101,13 @@ def test_a_script_for_arm64_reads_its_registers(arm: Target) -> None:
 
 def test_a_register_of_another_architecture_is_refused(arm: Target) -> None:
     assert Checked('profile:hz:99 { print(reg("ax")); }', target=arm).messages == [
-        "error: 'ax' is not a valid register on this architecture (aarch64)"
+        "ERROR: 'ax' is not a valid register on this architecture (aarch64)"
     ]
 
 
 def test_usermode_is_known_on_x86_64_only(arm: Target) -> None:
     assert Checked("profile:hz:99 { print(usermode); }", target=arm).messages == [
-        "error: 'usermode' builtin is only supported on x86_64"
+        "ERROR: 'usermode' builtin is only supported on x86_64"
     ]
     assert Checked("begin { print(usermode); }", stage="codegen", target=arm).messages == []
 
@@ -122,17 +122,17 @@ def test_a_near_name_is_suggested() -> None:
 
 
 def test_the_name_of_a_register_is_a_literal() -> None:
-    assert Checked("profile:hz:99 { print(reg(5)); }").messages == ["error: reg() expects a string literal (int provided)"]
+    assert Checked("profile:hz:99 { print(reg(5)); }").messages == ["ERROR: reg() expects a string literal (int provided)"]
 
 
 @pytest.mark.parametrize("builtin", ["args", "arg0", "retval", "ctx"])
 def test_what_needs_the_context_is_not_in_the_body_of_a_for(builtin: str) -> None:
     script = f"profile:hz:99 {{ for ($i : 0..3) {{ print({builtin}); }} }}"
-    assert Checked(script).messages == [f"error: '{builtin}' builtin is not allowed in a for-loop"]
+    assert Checked(script).messages == [f"ERROR: '{builtin}' builtin is not allowed in a for-loop"]
 
 
 @pytest.mark.parametrize("builtin", ["args", "arg0", "retval", "ctx", "func", "probe", "usermode", 'reg("ip")'])
 def test_what_a_probe_offers_is_not_in_a_function(builtin: str) -> None:
     script = f"fn f() : uint64 {{ print({builtin}); return 1; }} begin {{ }}"
     name = builtin.partition("(")[0]
-    assert Checked(script).messages == [f"error: Builtin {name} not supported outside probe"]
+    assert Checked(script).messages == [f"ERROR: Builtin {name} not supported outside probe"]

@@ -45,7 +45,7 @@ class GuestTarget(DirectoryTarget):
         self.here = Target.live()
 
     @cached_property
-    def features(self) -> frozenset[str]:
+    def kernel_features(self) -> frozenset[str]:
         """Found anew: what was captured knows only the features of its time."""
         return find_features(self.kernel_release, self.btf)
 
