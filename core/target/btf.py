@@ -62,7 +62,7 @@ class Btf:
         if index is not None:
             self.index = index
         self._types: dict[int, BtfType] = {0: void}
-        self._strings_asked: dict[str, bool] = {}
+        self._strings_found: dict[str, tuple[int, ...]] = {}
         self._common = struct.Struct(sections.order + "III").unpack_from
 
     @classmethod
@@ -104,12 +104,16 @@ class Btf:
         """The string section."""
         return self.blob[self.sections.strings : self.sections.strings_end]
 
-    def has_string(self, text: str) -> bool:
-        """Whether a whole string of the string section is `text`."""
-        if text not in self._strings_asked:
+    def find_string(self, text: str) -> tuple[int, ...]:
+        """The offsets in the string section at which a whole string is `text`: one, or none, as BTF is written."""
+        if text not in self._strings_found:
             needle = b"\0" + text.encode("utf-8", "surrogateescape") + b"\0"
-            self._strings_asked[text] = needle in self.strings
-        return self._strings_asked[text]
+            found, at = [], self.strings.find(needle)
+            while at >= 0:
+                found.append(at + 1)
+                at = self.strings.find(needle, at + 1)
+            self._strings_found[text] = tuple(found)
+        return self._strings_found[text]
 
     def __len__(self) -> int:
         return self.first_id - 1 + len(self.index.offsets)

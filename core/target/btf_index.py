@@ -160,9 +160,12 @@ cache_header = struct.Struct("=8sIIIII")  # magic, byte order mark, blob bytes, 
 BYTE_ORDER_MARK = 0x01020304
 
 
-def load_index(directory: str, build_id: str, blob_size: int) -> Index | None:
-    """The cached index of the kernel `build_id` from `directory`, or None when there is none that can be trusted."""
-    data = read_private_file(os.path.join(directory, cache_file_name(build_id)))
+def load_index(directory: str, build_id: str, blob_size: int, module: str = "") -> Index | None:
+    """The cached index of the kernel `build_id` from `directory`, or None when there is none that can be trusted.
+
+    Of a `module` there is only the index that was kept last; `build_id` is then a text that tells its builds apart.
+    """
+    data = read_private_file(os.path.join(directory, cache_file_name(module or build_id)))
     if data is None or len(data) < cache_header.size:
         return None
     magic, mark, size, id_length, types, names = cache_header.unpack_from(data)
@@ -178,14 +181,18 @@ def load_index(directory: str, build_id: str, blob_size: int) -> Index | None:
     return Index(view[start:names_at].cast("I"), view[names_at:].cast("Q"))
 
 
-def store_index(directory: str, build_id: str, blob_size: int, index: Index) -> None:
-    """Keep `index` for `load_index`. Raises OSError."""
+def store_index(directory: str, build_id: str, blob_size: int, index: Index, module: str = "") -> None:
+    """Keep `index` for `load_index`. Raises OSError.
+
+    That of a module is not waited for: there may be hundreds, and half of one is seen by its length.
+    """
     encoded = build_id.encode()
     header = cache_header.pack(
         CACHE_MAGIC, BYTE_ORDER_MARK, blob_size, len(encoded), len(index.offsets), len(index.names)
     )
     body = [array("I", index.offsets).tobytes(), array("Q", index.names).tobytes()]
-    write_private_file(os.path.join(directory, cache_file_name(build_id)), b"".join([header, encoded, *body]))
+    path = os.path.join(directory, cache_file_name(module or build_id))
+    write_private_file(path, b"".join([header, encoded, *body]), flush=not module)
 
 
 def cache_file_name(build_id: str) -> str:

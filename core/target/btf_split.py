@@ -6,6 +6,7 @@ nothing in a module's blob can be read without the kernel's.
 
 from __future__ import annotations
 
+import struct
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,12 @@ class SplitBtf(Btf):
         return self.base.string(offset) if offset < self.first_string else super().string(offset)
 
     def _candidates(self, name: str) -> Iterator[int]:
-        needle = name.encode("utf-8", "surrogateescape") + b"\0"
-        own = self.blob.find(needle, self.sections.strings, self.sections.strings_end) >= 0
-        return super()._candidates(name) if own or self.base.has_string(name) else iter(())
+        return super()._candidates(name) if self._may_have(name) else iter(())
+
+    def _may_have(self, name: str) -> bool:
+        """Whether the name is among the module's strings, or anything in its types refers to that of the kernel."""
+        blob, sections = self.blob, self.sections
+        if blob.find(name.encode("utf-8", "surrogateescape") + b"\0", sections.strings, sections.strings_end) >= 0:
+            return True
+        references = (struct.pack(sections.order + "I", offset) for offset in self.base.find_string(name))
+        return any(blob.find(reference, sections.types, sections.types_end) >= 0 for reference in references)

@@ -89,7 +89,7 @@ class LiveTarget(Target):
         return iter(()) if self.btf is None else module_btf(self, self.btf)
 
     def _function_slots(self) -> Mapping[str, Mapping[str, int]]:
-        from pybpftrace.core.target.live_functions import function_slots
+        from pybpftrace.core.target.live_function_slots import function_slots
 
         return function_slots(self, super()._function_slots)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from binascii import crc32
 from contextlib import suppress
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from pybpftrace.core.linux import machine
 from pybpftrace.core.target.cache_directory import cache_directory, read_private_file, write_private_file
@@ -17,13 +17,10 @@ from pybpftrace.core.target.dependency import Dependency, access_fact, file_fact
 from pybpftrace.core.target.kernel_functions import VMLINUX, KernelFunctions, parse_blacklist, parse_functions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from pybpftrace.core.target import Target
 
 BLACKLIST = "/sys/kernel/debug/kprobes/blacklist"
 _COPY = "functions"
-_SLOTS = "function-slots"
 #: Where a kernel with its symbols is looked for, REL being the release.
 _KERNELS = (
     "/boot/vmlinux-REL",

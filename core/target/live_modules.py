@@ -1,4 +1,4 @@
-"""The types of this machine's kernel modules, from the files in /sys/kernel/btf.
+"""The types of this machine's kernel modules, from the files in /sys/kernel/btf, and their indexes in the cache.
 
 Apart from `live.py` because few runs need it.
 """
@@ -6,10 +6,15 @@ Apart from `live.py` because few runs need it.
 from __future__ import annotations
 
 import os
+from binascii import crc32
+from contextlib import suppress
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pybpftrace.core.target import btf_index
 from pybpftrace.core.target.btf import Btf, map_file
 from pybpftrace.core.target.btf_split import SplitBtf
+from pybpftrace.core.target.cache_directory import cache_directory
 from pybpftrace.core.target.dependency import Dependency, text_fact
 
 if TYPE_CHECKING:
@@ -29,6 +34,23 @@ class ModuleBtf(SplitBtf):
         self.path = path
         self._target = target
         self._is_remembered = False
+
+    @cached_property
+    def index(self) -> btf_index.Index:
+        cache = cache_directory()
+        if cache is None or not self._target.kernel_build_id:
+            return super().index
+        directory = os.path.join(cache, "modules")
+        name, size = os.path.basename(self.path), len(self.blob)
+        build = f"{self._target.kernel_build_id} {crc32(self.blob):08x}"
+        known = btf_index.load_index(directory, build, size, name)
+        if known is not None:
+            return known
+        index = super().index
+        with suppress(OSError):  # this run has its index, the next one builds its own
+            os.makedirs(directory, mode=0o700, exist_ok=True)
+            btf_index.store_index(directory, build, size, index, name)
+        return index
 
     def find_all(self, name: str, kinds: Collection[type]) -> Iterator[int]:
         for type_id in super().find_all(name, kinds):

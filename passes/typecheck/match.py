@@ -5,6 +5,7 @@ This happens before any type is inferred, because `args` decides the types of th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from ...core import ast
@@ -35,6 +36,8 @@ class MatchPoints:
 
 #: The builtins that make probes on different points different: what the body sees of the point itself.
 _SEES = ("args", "retval", "ctx")
+#: Of a wildcard's points that lack what the body sees, so many are told one by one.
+_SHOWN_REFUSALS = 3
 
 
 def _match_probe(probe: ast.Probe, compilation: Compilation) -> MatchedProbe | None:
@@ -86,7 +89,7 @@ class _Layouts:
             compilation.diagnostics.warning(message, written.span)
 
         for match in match_parts(written.parts, compilation, warn):
-            for key, args, points in self._by_layout(match.points):
+            for key, args, points in self._by_layout(match.points, warn):
                 probe_type = key[0]
                 if not self._names_points and probe_type is match.probe_type:
                     points = probe_type.combine(match.spec, points, match_request(compilation, warn))
@@ -95,23 +98,40 @@ class _Layouts:
                 self._found.setdefault(key, (probe_type, args, []))[2].extend(points)
 
     def _by_layout(
-        self, points: list[ConcretePoint]
+        self, points: list[ConcretePoint], warn: Callable[[str], None]
     ) -> list[tuple[tuple[ProbeType, object], Struct | None, list[ConcretePoint]]]:
-        target = self._compilation.target
+        """Of several points those are left out that do not have what the body sees. Raises: AttachPointError."""
         groups: dict[tuple[ProbeType, object], tuple[Struct | None, list[ConcretePoint]]] = {}
+        refusals: list[AttachPointError] = []
         for point in points:
-            probe_type = self._compilation.probe_types.get(point.probe_type)
-            if probe_type is None:
-                raise AttachPointError(f"Invalid probe type: {point.probe_type}")
-            args = probe_type.args(point, target) if "args" in self._sees else None
-            # The struct's name does not matter: `sys_enter_*` has hundreds of events and a few dozen layouts.
-            seen: list[object] = [args and (args.size, args.fields)]
-            if "retval" in self._sees:
-                seen.append(probe_type.return_value(point, target))
-            if "ctx" in self._sees:
-                seen.append(probe_type.context(point, target))
-            groups.setdefault((probe_type, tuple(seen)), (args, []))[1].append(point)
+            try:
+                key, args = self._layout(point)
+            except AttachPointError as error:
+                refusals.append(error)
+                continue
+            groups.setdefault(key, (args, []))[1].append(point)
+        if refusals and not groups:
+            raise refusals[0]
+        for refusal in refusals[:_SHOWN_REFUSALS]:
+            warn(f"{str(refusal).removesuffix('.')}. Skipping.")
+        if len(refusals) > _SHOWN_REFUSALS:
+            warn(f"{len(refusals) - _SHOWN_REFUSALS} more places lack what the body uses of them. Skipping.")
         return [(key, args, points) for key, (args, points) in groups.items()]
+
+    def _layout(self, point: ConcretePoint) -> tuple[tuple[ProbeType, object], Struct | None]:
+        """What is the same for points whose bodies can be checked together, and the struct of `args`."""
+        target = self._compilation.target
+        probe_type = self._compilation.probe_types.get(point.probe_type)
+        if probe_type is None:
+            raise AttachPointError(f"Invalid probe type: {point.probe_type}")
+        args = probe_type.args(point, target) if "args" in self._sees else None
+        # The struct's name does not matter: `sys_enter_*` has hundreds of events and a few dozen layouts.
+        seen: list[object] = [args and (args.size, args.fields)]
+        if "retval" in self._sees:
+            seen.append(probe_type.return_value(point, target))
+        if "ctx" in self._sees:
+            seen.append(probe_type.context(point, target))
+        return (probe_type, tuple(seen)), args
 
     def finish(self) -> tuple[Layout, ...]:
         return tuple(Layout(probe_type, tuple(points), args) for probe_type, args, points in self._found.values())

@@ -160,3 +160,37 @@ def test_a_probe_type_can_be_other_probes() -> None:
         [("place:read", 1)],
         [("place:open", 1), ("place:openat", 1)],
     ]
+
+
+class Partial(Place):
+    """Of `partial:*` only `open` has what a body sees."""
+
+    names: ClassVar[tuple[str, ...]] = ("partial",)
+
+    def combine(self, spec: PointSpec, points: Sequence[ConcretePoint], request: MatchRequest) -> list[ConcretePoint]:
+        return list(points)
+
+    def args(self, point: ConcretePoint, target: Target) -> Struct | None:
+        if point.text("name") != "open":
+            raise AttachPointError(f"no types of {point.text('name')}.")
+        return super().args(point, target)
+
+
+def with_partial(script: str) -> tuple[Staged, MatchedProgram]:
+    staged = Staged(script, SplitAttachPoints())
+    types: Registry[ProbeType] = Registry()
+    types.add(Partial(), "test")
+    staged.compilation.probe_types = types
+    program: Any = staged.program
+    return staged, MatchPoints().run(program, staged.compilation)
+
+
+def test_of_many_places_those_are_left_out_that_lack_what_the_body_sees() -> None:
+    staged, program = with_partial("partial:* { print(args.size); }")
+    assert staged.messages == ["WARNING: no types of openat. Skipping.", "WARNING: no types of read. Skipping."]
+    assert [point.text("name") for layout in program.probes[0].layouts for point in layout.points] == ["open"]
+
+
+def test_when_none_has_it_that_is_an_error() -> None:
+    staged, _ = with_partial("partial:read { print(args.size); }")
+    assert staged.messages == ["ERROR: no types of read."]

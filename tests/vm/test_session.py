@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import pytest
 
 from .guest import Guest
-from .target import target_of
-from .tracing import compile_for, trace, trace_in_guest
+from .tracing import trace, trace_in_guest
 
 pytestmark = pytest.mark.kernels("6.12", "newest")
 
@@ -95,10 +93,3 @@ def test_the_process_of_p_is_the_one_of_both_bodies(guest: Guest) -> None:
         worker.interrupt()
     assert "Attached 2 probes\n" in done.stderr, done.stderr
     assert set(re.findall(r"@(\w+)\[(\d+)\]", done.stdout)) == {("in", pids[0]), ("out", pids[0])}
-
-
-def test_the_dump_of_probes_shows_what_runs_on_return(guest: Guest) -> None:
-    options = ("--dump-probes", "--dump-format", "json", "--stop-after", "expand", "-e", PAIR)
-    done, _ = compile_for(target_of(guest), options, None)
-    [program] = json.loads(done.stdout)["probes"]
-    assert (program["probe"], program["on_return"]["probe"]) == ("kprobe:vfs_open", "kretprobe:vfs_open")
