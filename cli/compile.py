@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from ..core.source import Source
     from ..core.target import Target
 
+#: The variable that names a file with BTF to use instead of the kernel's.
+_TYPES = "BPFTRACE_BTF"
+
 
 class CompileFailed(Exception):
     """A script with errors: its diagnostics, and the source that they point into."""
@@ -63,23 +66,24 @@ def compiled_program(
     config = Config.from_environment(environment)
     cache = None if not _cacheable(arguments) else CompileCache.open()
     if cache is None:
-        return compile_script(script, house, config, target_for(arguments))
-    key = cache_key(_facts(script, house, config, fingerprint))
+        return compile_script(script, house, config, target_for(arguments, environment))
+    key = cache_key(_facts(script, house, config, environment, fingerprint))
     program = cache.get(key)
     if program is None:
-        target = target_for(arguments)
+        target = target_for(arguments, environment)
         program = compile_script(script, house, config, target)
         cache.put(key, program, target.dependencies)
     return program
 
 
-def target_for(arguments: Arguments) -> Target:
+def target_for(arguments: Arguments, environment: Mapping[str, str]) -> Target:
     """Raises: TargetError."""
     from ..core.target import Target
 
     try:
         if arguments.target is None:
-            target = Target.live(traceable_functions=arguments.traceable_functions)
+            types = environment.get(_TYPES)
+            target = Target.live(traceable_functions=arguments.traceable_functions, types=types)
         else:
             target = Target.from_directory(arguments.target)
     except (OSError, ValueError) as error:
@@ -98,6 +102,8 @@ def compile_script(script: Script, house: House, config: Config, target: Target)
     from ..core.target.btf_types import BtfError
 
     diagnostics = Diagnostics()
+    for warning in target.warnings:
+        diagnostics.warning(warning)
     arguments = house.arguments
     source = script.source
     try:
@@ -159,7 +165,9 @@ def _cacheable(arguments: Arguments) -> bool:
     return arguments.cache and arguments.runs and not arguments.watches_compilation
 
 
-def _facts(script: Script, house: House, config: Config, fingerprint: object) -> dict[str, object]:
+def _facts(
+    script: Script, house: House, config: Config, environment: Mapping[str, str], fingerprint: object
+) -> dict[str, object]:
     """All that a compilation depends on but the facts that its target remembers.
 
     Those are looked up again before an entry is used, with the PATH and in the directory of then. The target's features
@@ -184,6 +192,7 @@ def _facts(script: Script, house: House, config: Config, fingerprint: object) ->
         "probes everything": arguments.probes_everything,
         "plugins": house.plugin_stamps(),
         "traceable functions": arguments.traceable_functions,
+        "types": environment.get(_TYPES),
         "script": script.data.decode("latin-1"),
         "use": arguments.use,
     }

@@ -41,7 +41,7 @@ def time_compiler(script: Script, arguments: Arguments, environment: Mapping[str
         raise ScriptError(f"{script.name}: there is nothing to compile in a compiled program")
     times = PassTimes()
     house = House(arguments, [("pass times", times)])
-    config, target = Config.from_environment(environment), target_for(arguments)
+    config, target = Config.from_environment(environment), target_for(arguments, environment)
     compile_script(script, house, config, target)
     times.rounds.clear()
     whole: list[float] = []

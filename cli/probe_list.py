@@ -7,6 +7,7 @@ them, is the probe type's; how providers are found is what attach points do too.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Words that begin the pattern of a type.
 _TYPE_WORDS = ("struct", "union", "enum")
+_QUOTED_OR_BLANKS = re.compile(r'("(?:\\.|[^"\\])*")|\s+', re.DOTALL)
+_BETWEEN_COMMAS = re.compile(r'(?:"(?:\\.|[^"\\])*"|[^,])+', re.DOTALL)
 #: Lines that go out in one write.
 _BATCH = 512
 
@@ -33,11 +36,13 @@ def list_probes(arguments: Arguments, environment: Mapping[str, str], messages: 
     house = House(arguments)
     script = _script(arguments)
     compilation = _compilation(script, house, environment)
+    for warning in compilation.target.warnings:
+        messages.warning(warning)
     if script is not None:
         _write(_program_lines(script.source, compilation, messages, verbose=arguments.verbose))
         return
-    for pattern in " ".join((arguments.script or "*").split()).split(","):
-        _write(_pattern_lines(pattern.strip(), compilation, messages, verbose=arguments.verbose))
+    for pattern in _patterns(arguments.script or "*"):
+        _write(_pattern_lines(pattern, compilation, messages, verbose=arguments.verbose))
 
 
 def _once(warn: Callable[[str], None]) -> Callable[[str], None]:
@@ -50,6 +55,12 @@ def _once(warn: Callable[[str], None]) -> Callable[[str], None]:
             warn(text)
 
     return warn_once
+
+
+def _patterns(written: str) -> list[str]:
+    """Those between commas, with single blanks; what is in double quotes stays as it is. Stray commas are left out."""
+    reduced = _QUOTED_OR_BLANKS.sub(lambda found: found[1] or " ", written)
+    return [pattern for found in _BETWEEN_COMMAS.findall(reduced) if (pattern := found.strip())]
 
 
 def _script(arguments: Arguments) -> Script | None:
@@ -67,7 +78,7 @@ def _compilation(script: Script | None, house: House, environment: Mapping[str, 
 
     pipeline = house.pipeline
     return Compilation(
-        target=target_for(house.arguments),
+        target=target_for(house.arguments, environment),
         functions=pipeline.functions(),
         probe_types=pipeline.probe_types(),
         pipeline=pipeline,
@@ -101,7 +112,8 @@ def _program_lines(source: Source, compilation: Compilation, messages: Messages,
     """Those of each attach point in the program's order, sorted; what the tracer itself runs is left out."""
     from ..core.diagnostics import CompileError
     from ..core.pipeline import STAGES
-    from ..core.probe import AttachPointError
+    from ..core.probe import AttachPointError, NoMatch
+    from ..core.source import as_given
     from ..passes.typecheck.attach_points import match_parts, match_request
     from .compile import CompileFailed
 
@@ -111,8 +123,13 @@ def _program_lines(source: Source, compilation: Compilation, messages: Messages,
         for probe in program.probes:
             for written in probe.attach_points:
                 try:
-                    matches = match_parts(written.parts, compilation, warn)
+                    matches = match_parts(tuple(map(as_given, written.parts)), compilation, warn)
                 except AttachPointError as error:
+                    missing_probes = compilation.config.missing_probes
+                    if isinstance(error, NoMatch) and missing_probes != "error":
+                        if missing_probes == "warn":
+                            warn(f"{str(error).removesuffix('.')}. Skipping.")
+                        continue
                     diagnostics.error(str(error), written.span, hints=error.hints)
                     continue
                 request = match_request(compilation, warn)

@@ -79,9 +79,9 @@ class TypedProgram:
 class ExpandedProbe:
     """One BPF program to be: one point and the variant of the body that fits it.
 
-    `pid_filter` is the process that `-p` names where the program itself has to test for it. A program that runs at entry
-    and return has the body for entry here; `on_return` is the probe with the other one, whose own point nothing is
-    attached to.
+    `pid_filter` is the process that `-p` names where the program itself has to test for it. A program that runs at
+    entry and return has the body for entry here; `on_return` is the probe with the other one, to whose own point
+    nothing is attached.
     """
 
     point: ConcretePoint

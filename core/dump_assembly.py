@@ -64,8 +64,8 @@ def _instructions(program: ProgramSpec) -> list[dict[str, object]]:
 
 
 def _symbols(program: ProgramSpec) -> dict[int, str]:
-    """What the loader puts into instructions: `map[@x]`, `map_value[@x]` for the address of the map's only value, or the
-    name of a kernel function."""
+    """What the loader puts into instructions: `map[@x]`, `map_value[@x]` for the address of the map's only value, or
+    the name of a kernel function."""
     return {
         relocation.index: relocation.name if relocation.kind == "kfunc" else f"{relocation.kind}[{relocation.name}]"
         for relocation in program.relocations

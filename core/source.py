@@ -108,6 +108,12 @@ def display(text: str) -> str:
     return text.encode("latin-1").decode("utf-8", "replace")
 
 
+def as_given(text: str) -> str:
+    """The same text as the command line would have given it, for names of files: bytes that are not UTF-8 are
+    surrogates."""
+    return text.encode("latin-1").decode("utf-8", "surrogateescape")
+
+
 def printable(text: str) -> str:
     """`display`, with escapes in place of what a terminal would act on."""
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in display(text))

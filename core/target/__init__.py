@@ -86,12 +86,21 @@ class Target(ABC):
         """For implementations: add a fact to `dependencies`."""
         self._facts[dependency] = None
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What who compiles for this target should know beforehand, a sentence each."""
+        return ()
+
     @staticmethod
-    def live(*, traceable_functions: str | None = None) -> Target:
+    def live(*, traceable_functions: str | None = None, types: str | None = None) -> Target:
         """This machine. Facts are read when they are asked for, not now.
 
-        `traceable_functions` is a file to read instead of ftrace's list.
+        `traceable_functions` is a file to read instead of ftrace's list, `types` one with BTF instead of the kernel's.
         """
+        if types:
+            from pybpftrace.core.target.live_types import OtherTypes
+
+            return OtherTypes(types, traceable_functions)
         from pybpftrace.core.target.live import LiveTarget
 
         return LiveTarget(traceable_functions)

@@ -79,13 +79,27 @@ class LiveTarget(Target):
 
         try:
             return Btf.open(VMLINUX_BTF, self.kernel_build_id, cache_directory())
-        except FileNotFoundError:
-            return None  # CONFIG_DEBUG_INFO_BTF is off
+        except FileNotFoundError:  # CONFIG_DEBUG_INFO_BTF is off, or a kernel before 5.4
+            return self._btf_of_file()
+
+    def _btf_of_file(self) -> Btf | None:
+        from pybpftrace.core.target.live_functions import kernel_file
+        from pybpftrace.core.target.live_types import read_types
+
+        path = kernel_file(self)
+        try:
+            return None if path is None else read_types(path)
+        except (OSError, ValueError):
+            return None  # a kernel's file without types, as most are
 
     def module_btf(self) -> Iterator[tuple[str, Btf]]:
-        """Every loaded module's, in the order of their names; one that is unloaded meanwhile is left out."""
+        """Every loaded module's, in the order of their names; one that is unloaded meanwhile is left out.
+
+        That they are all of them is something that the answers depend on.
+        """
         from pybpftrace.core.target.live_modules import module_btf
 
+        self.kernel_modules()
         return iter(()) if self.btf is None else module_btf(self, self.btf)
 
     def _function_slots(self) -> Mapping[str, Mapping[str, int]]:

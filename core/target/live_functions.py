@@ -78,13 +78,26 @@ def kernel_modules(target: Target) -> tuple[str, ...]:
 
 
 def kernel_file(target: Target) -> str | None:
-    """The kernel's own ELF file with its symbols, if there is one; $BPFTRACE_VMLINUX alone when that is set."""
+    """The kernel's own ELF file with its symbols, if there is one; $BPFTRACE_VMLINUX alone when that is set.
+
+    A file with another build id is that of another kernel, unless it is the user who says otherwise.
+    """
     given = os.environ.get("BPFTRACE_VMLINUX")
     target.remember(Dependency("environment", "BPFTRACE_VMLINUX", given))
     paths = [given] if given else [path.replace("REL", target.kernel_release) for path in _KERNELS]
     for path in paths:
         fact = file_fact(path)
         target.remember(Dependency("file", path, fact))
-        if fact is not None:
+        if fact is not None and (given or _may_be_of(path, target.kernel_build_id)):
             return path
     return None
+
+
+def _may_be_of(path: str, build_id: str) -> bool:
+    from pybpftrace.core.binary.elf import ElfFile
+
+    try:
+        with ElfFile(path) as elf:
+            return not build_id or elf.build_id() in (None, build_id)
+    except (OSError, ValueError):  # ElfError
+        return False

@@ -49,6 +49,7 @@ class ProgramEmitter(MemoryEmitter):
         self.architecture = compilation.target.architecture
         self.pid_namespace = compilation.target.pid_namespace
         self._cpus = compilation.target.possible_cpus
+        self._features = compilation.target.features
         self.functions = compilation.functions
         self._counts_misses = compilation.options.counts_misses
         self.resources = resources
@@ -308,6 +309,8 @@ class ProgramEmitter(MemoryEmitter):
             builder.store(main.function.args[0], main.word("context"), align=8)
         if self.frame.has("left"):
             builder.store(I64(0), main.word("left"), align=8)
+        if claims and "atomic_fetch" not in self._features:
+            self._diagnostics.error("Missing required kernel feature: atomic_fetch", self._node.attach_points[0].span)
         skip = main.block("skip") if needs_scratch else main.exit
         if needs_scratch:
             self._find_scratch(skip, claims)

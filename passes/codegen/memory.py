@@ -251,9 +251,9 @@ class MemoryEmitter(ControlEmitter):
         self.builder.atomic_rmw("add", place, self.number_of(value), "monotonic")
 
     def fetch_add(self, address: Value, value: Value) -> Value:
-        """Adds atomically and gives the old value."""
+        """Adds atomically and gives the old value; where nobody wants that, LLVM takes the add that older kernels have."""
         return Value(
-            self.builder.atomic_rmw("add", self.handle(address), self.number_of(value), "seq_cst"), value.type
+            self.builder.atomic_rmw("add", self.handle(address), self.number_of(value), "monotonic"), value.type
         )
 
 

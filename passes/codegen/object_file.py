@@ -30,9 +30,8 @@ class ObjectFunction:
     """One function as it stands in the object.
 
     Instruction indexes count from its start: `relocations` are (index, symbol) of loads of maps and of calls of kernel
-    functions, `references` are
-    (index, function) of loads of a function's address and of calls, `lines` are (index, line, column). `type_id` is its
-    type in the object's BTF, 0 if none.
+    functions, `references` are (index, function) of loads of a function's address and of calls, `lines` are (index,
+    line, column). `type_id` is its type in the object's BTF, 0 if none.
     """
 
     name: str

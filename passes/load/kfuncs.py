@@ -19,19 +19,19 @@ class KernelFunctions:
     def id_of(self, name: str, program: ProgramSpec) -> int:
         """Raises: LoadError."""
         if name not in self._ids:
-            self._ids[name] = _find(name, program)
+            found = _find(name)
+            if found is None:
+                raise load_error(f"The program for {program.point.name} calls {name}, which this kernel does not have.")
+            self._ids[name] = found
         return self._ids[name]
 
 
-def _find(name: str, program: ProgramSpec) -> int:
+def _find(name: str) -> int | None:
     from ...core.target import Target
     from ...core.target.btf_types import BtfError, Func
 
     try:
         btf = Target.live().btf
-        found = None if btf is None else btf.find(name, (Func,))
+        return None if btf is None else btf.find(name, (Func,))
     except (BtfError, OSError) as error:
         raise load_error(f"Could not read the BTF of the kernel: {error}") from error
-    if found is None:
-        raise load_error(f"The program for {program.point.name} calls {name}, which this kernel does not have.")
-    return found

@@ -1,4 +1,4 @@
-"""Puts a program's instructions into the kernel: map addresses and kernel functions filled in, type information beside them.
+"""Puts a program's instructions into the kernel: maps and kernel functions filled in, type information beside them.
 
 What the verifier says when it refuses is explained in terms of the script elsewhere.
 """

@@ -44,12 +44,12 @@ def match_parts(parts: tuple[str, ...], compilation: Compilation, warn: Callable
     """One match for each probe type that the first part names. Raises: AttachPointError."""
     request = match_request(compilation, warn)
     if not has_wildcard(parts[0]):
-        probe_type = named_type(parts[0], compilation)
-        spec = probe_type.parse(parts[1:])
-        return [PointMatch(probe_type, spec, probe_type.match(spec, request))]
+        return [_match(named_type(parts[0], compilation), parts, request)]
+    searched = searched_types(parts[0], compilation, names_a_file=len(parts) > 1 and "/" in parts[1])
+    if len(searched) == 1:
+        return [_match(searched[0], parts, request)]  # its errors say more than that nothing was found
     found, missing = [], list[NoMatch]()
-    names_a_file = len(parts) > 1 and "/" in parts[1]
-    for probe_type in searched_types(parts[0], compilation, names_a_file=names_a_file):
+    for probe_type in searched:
         try:
             spec = probe_type.parse(parts[1:] or ("*",))
         except AttachPointError:
@@ -63,6 +63,12 @@ def match_parts(parts: tuple[str, ...], compilation: Compilation, warn: Callable
     if not found:
         raise AttachPointError(f"No probe type matched for {':'.join(parts)}")
     return found
+
+
+def _match(probe_type: ProbeType, parts: tuple[str, ...], request: MatchRequest) -> PointMatch:
+    """Raises: AttachPointError."""
+    spec = probe_type.parse(parts[1:])
+    return PointMatch(probe_type, spec, probe_type.match(spec, request))
 
 
 def named_type(provider: str, compilation: Compilation) -> ProbeType:

@@ -13,6 +13,7 @@ from ...core.compilation import Compilation
 from ...core.diagnostics import Severity
 from ...core.frozen import dataclass
 from ...core.probe import AttachPointError, ConcretePoint, NoMatch, ProbeType
+from ...core.source import as_given
 from ...core.types import Struct
 from .attach_points import match_parts, match_request
 from .matched import Layout, MatchedProbe, MatchedProgram
@@ -88,7 +89,7 @@ class _Layouts:
         def warn(message: str) -> None:
             compilation.diagnostics.warning(message, written.span)
 
-        for match in match_parts(written.parts, compilation, warn):
+        for match in match_parts(tuple(map(as_given, written.parts)), compilation, warn):
             for key, args, points in self._by_layout(match.points, warn):
                 probe_type = key[0]
                 if not self._names_points and probe_type is match.probe_type:

@@ -29,6 +29,7 @@ from .parts import check_count, listed_names
 if TYPE_CHECKING:
     from ...core.artifacts import ProgramSpec
     from ...core.target import Target
+    from ...core.target.btf import Btf
 
 _CONTEXT, _FUNCTION = "bpf_iter__", "bpf_iter_"
 #: The end of the name of a struct that only tells the verifier which members are trusted (kernel/bpf/verifier.c).
@@ -60,9 +61,10 @@ class IterProbe(ProbeType):
     def match(self, spec: PointSpec, request: MatchRequest) -> list[ConcretePoint]:
         from ...core.diagnostics import did_you_mean
 
-        name, known = spec.text("name"), iterators(request.target)
-        if name not in known:
-            raise NoMatch(f"iter {name} not available for your kernel version.", did_you_mean(name, known))
+        name = spec.text("name")
+        if not _is_iterator(request.target, name):
+            hints = did_you_mean(name, iterators(request.target))
+            raise NoMatch(f"iter {name} not available for your kernel version.", hints)
         return [ConcretePoint("iter", f"iter:{name}", spec.settings)]
 
     def listed(self, parts: tuple[str, ...], request: MatchRequest) -> Iterable[str]:
@@ -99,14 +101,28 @@ class IterProbe(ProbeType):
 
 def iterators(target: Target) -> list[str]:
     """The names of the iterators that a target has, sorted. Raises: AttachPointError: its BTF cannot be read."""
-    from ...core.target.btf_types import BtfError, Func, Struct
+    from ...core.target.btf_types import Struct
+
+    btf = _kernel_btf(target)
+    names = [] if btf is None else btf.names(_CONTEXT, (Struct,))
+    return [name for name in (n.removeprefix(_CONTEXT) for n in names) if _is_iterator(target, name)]
+
+
+def _is_iterator(target: Target, name: str) -> bool:
+    """Raises: AttachPointError."""
+    from ...core.target.btf_types import Func, Struct
+
+    btf = _kernel_btf(target)
+    if btf is None or name.endswith(_MARK):
+        return False
+    return all(btf.find(prefix + name, (kind,)) is not None for prefix, kind in ((_CONTEXT, Struct), (_FUNCTION, Func)))
+
+
+def _kernel_btf(target: Target) -> Btf | None:
+    from ...core.target.btf_types import BtfError
 
     try:
-        if target.btf is None:
-            return []
-        names = (name.removeprefix(_CONTEXT) for name in target.btf.names(_CONTEXT, (Struct,)))
-        functions = set(target.btf.names(_FUNCTION, (Func,)))
-        return [name for name in names if not name.endswith(_MARK) and _FUNCTION + name in functions]
+        return target.btf
     except (BtfError, OSError) as error:
         raise AttachPointError(f"Could not read the BTF of the kernel: {error}") from error
 

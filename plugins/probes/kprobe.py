@@ -73,7 +73,7 @@ class FunctionProbe(ProbeType):
     def match(self, spec: PointSpec, request: MatchRequest) -> list[ConcretePoint]:
         provider = self.names[0]
         if "kprobe" not in request.target.features:
-            raise AttachPointError(_NO_KPROBES, (_OTHERS,))
+            raise NoMatch(_NO_KPROBES, (_OTHERS,))
         if "address" in spec.settings:
             if not request.allows_unsafe:
                 raise AttachPointError("Probing by address requires --unsafe")

@@ -31,8 +31,8 @@ def read_number(text: str, complaint: str, *, maximum: int = 2**63 - 1) -> int:
 
 def listed_names(provider: str, endings: Iterable[str], parts: tuple[str, ...]) -> Iterator[str]:
     """`PROVIDER:ENDING` for each ending that a pattern of `-l` names; an ending's last colon need not be in it."""
-    pattern = glob(":".join(parts).removesuffix(":"))
-    return (f"{provider}:{ending}" for ending in endings if pattern.fullmatch(ending.removesuffix(":")))
+    accepts = glob(":".join(parts)).fullmatch
+    return (f"{provider}:{ending}" for ending in endings if accepts(ending) or accepts(ending.removesuffix(":")))
 
 
 def refuse_everything(provider: str, module: str, function: str, count: int, request: MatchRequest) -> None:

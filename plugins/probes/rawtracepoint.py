@@ -60,7 +60,7 @@ class RawTracepointProbe(ProbeType):
     def match(self, spec: PointSpec, request: MatchRequest) -> list[ConcretePoint]:
         target = request.target
         if target.btf is None:
-            raise AttachPointError("rawtracepoints require kernel BTF. Try using a 'tracepoint' instead.")
+            raise NoMatch("rawtracepoints require kernel BTF. Try using a 'tracepoint' instead.")
         module, event = spec.text("module"), spec.text("event")
         if has_wildcard(event):
             accepts = glob(event).fullmatch

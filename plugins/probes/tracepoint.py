@@ -56,7 +56,7 @@ class TracepointProbe(ProbeType):
         category, event = spec.text("category"), spec.text("event")
         if not has_wildcard(category + event):
             if target.tracepoint_text(category, event) is None:
-                raise NoMatch(f"Tracepoint not found: {category}:{event}", _similar(category, event, target))
+                raise NoMatch(f"No matches for tracepoint {category}:{event}.", _similar(category, event, target))
             return [_point(category, event)]
         categories, events = glob(category), glob(event)
         return [_point(c, e) for c, e in target.tracepoints() if categories.fullmatch(c) and events.fullmatch(e)]

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 _ARGUMENTS = 256
 
 
+def _encoded(name: str) -> bytes:
+    """The names of files in it may have bytes that are no UTF-8."""
+    return name.encode("utf-8", "surrogateescape")
+
+
 class ProbeName(Function):
     """`probe`: the full name of the probe that runs."""
 
@@ -30,10 +35,10 @@ class ProbeName(Function):
     needs_probe: ClassVar[bool] = True
 
     def type_of(self, call: CallSite) -> Type:
-        return String(max(len(point.name.encode()) for point in call.points) + 1)
+        return String(max(len(_encoded(point.name)) for point in call.points) + 1)
 
     def emit(self, emitter: Emitter, call: EmitSite) -> Value:
-        return emitter.string_constant(emitter.point.name.encode())
+        return emitter.string_constant(_encoded(emitter.point.name))
 
 
 class Arguments(Function):

@@ -78,7 +78,9 @@ def test_open_files_are_walked_with_their_inodes(tmp_path: Path) -> None:
 
 def test_without_an_object_the_program_ends_at_a_null_pointer_and_not_at_a_zero() -> None:
     """The kernel calls once more when there are no more objects. File descriptor 0 is no null pointer."""
-    script = "iter:task_file { @calls = count(); if (ctx.fd == 0) { @zero = count(); } $t = ctx.task; @tasks = count(); }"
+    script = """
+    iter:task_file { @calls = count(); if (ctx.fd == 0) { @zero = count(); } $t = ctx.task; @tasks = count(); }
+    """
     done = walk(script)
     values = dict(line.split(": ") for line in done.stdout.split("\n") if line.startswith("@"))
     assert int(values["@calls"]) == int(values["@tasks"]) + 1
@@ -136,7 +138,11 @@ def test_what_the_kernel_cannot_format_is_refused(call: str, error: str) -> None
 
 def test_only_the_iterators_own_text_is_on_standard_output_with_an_output_file(tmp_path: Path) -> None:
     file = tmp_path / "out"
-    script = 'begin { printf("begin\\n"); } iter:task { printf("%s\\n", ctx.task.comm); print(7); } end { printf("end\\n"); }'
+    script = """
+    begin { printf("begin\\n"); }
+    iter:task { printf("%s\\n", ctx.task.comm); print(7); }
+    end { printf("end\\n"); }
+    """
     done = walk(script, "-q", "-o", str(file))
     assert done.stdout == "sleep\n"
     assert file.read_text() == "begin\n7\nend\n\n\n"

@@ -311,7 +311,7 @@ def test_a_programs_own_types_go_with_it_and_types_that_the_kernel_refuses_do_no
         with loaded(compiled(typed, btf=btf)) as session:
             assert hits(session) == 1
             # struct bpf_prog_info has btf_id at byte 128.
-            info = bpf.object_info(session._programs.descriptors[0])  # type: ignore[attr-defined]  # not for callers
+            info = bpf.object_info(session._programs.loaded[0][1])  # type: ignore[attr-defined]  # not for callers
             assert bool(struct.unpack_from("<I", info, 128)[0]) == (btf == blob)
 
 

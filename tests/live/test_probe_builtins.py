@@ -74,7 +74,7 @@ ARGUMENTS = (
 RETURNED = "The retval builtin can only be used with 'kretprobe' and 'uretprobe' and 'fentry' probes"
 
 #: expression, the probe types that it may be used in, the error in all others, and the different ones.
-TABLE = (
+TABLE: tuple[tuple[str, tuple[str, ...], str, dict[str, str]], ...] = (
     ("arg0", ("kprobe", "uprobe", "usdt", "rawtracepoint"), ARGUMENT, {}),
     ("args.{member}", ("uprobe", "tracepoint", "rawtracepoint", *TRAMPOLINES), ARGUMENTS, {}),
     (
@@ -96,7 +96,7 @@ TABLE = (
     ("kstack", EVERYWHERE, "", {}),
     ("ustack", EVERYWHERE, "", {}),
 )
-KNOWN = {name for _, item in builtin_objects("PROBE_TYPES") for name in item.names}  # type: ignore[attr-defined]  # probe types
+KNOWN = {name for _, item in builtin_objects("PROBE_TYPES") for name in item.names}
 CASES = [(row, provider) for row in TABLE for provider in POINTS if provider in KNOWN]
 
 
@@ -140,7 +140,8 @@ def test_a_builtin_can_be_used_just_where_the_table_says(
 
 
 def test_the_names_of_functions_are_shown_in_text_and_keys(program: str) -> None:
-    done = run("--no-cache", "-e", f'uprobe:{program}:tick {{ printf("%s|", func); @[func] = count(); }}', "-c", program)
+    script = f'uprobe:{program}:tick {{ printf("%s|", func); @[func] = count(); }}'
+    done = run("--no-cache", "-e", script, "-c", program)
     assert done.stdout == "tick|tick|tick|\n\n@[tick]: 3\n"
 
 
@@ -179,7 +180,8 @@ def test_a_perf_event_has_its_registers_and_period_in_ctx() -> None:
     script = """
     interval:ms:10 {
         $r = ctx.regs;
-        printf("%d %d %d\\n", ctx.sample_period, $r.ip == reg("ip") && ctx.regs.ip == $r.ip, ($r.cs & 3) == 3 * usermode);
+        $same = $r.ip == reg("ip") && ctx.regs.ip == $r.ip;
+        printf("%d %d %d\\n", ctx.sample_period, $same, ($r.cs & 3) == 3 * usermode);
         exit();
     }
     """

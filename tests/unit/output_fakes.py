@@ -235,7 +235,8 @@ class Call:
         self.point = settings.pop("point", SimpleNamespace(name="interval:ms:50"))
         self.points = [self.point]
         self.in_loop = False
-        self.probe_type = settings.pop("probe_type", SimpleNamespace(names=("interval",), space="none"))
+        interval = SimpleNamespace(names=("interval",), space="none", writes_sequence=False)
+        self.probe_type = settings.pop("probe_type", interval)
         self.errors: list[str] = []
         self.warnings: list[str] = []
         self._literals, self._words, self._maps = literals or {}, words or {}, maps or {}
@@ -271,7 +272,7 @@ class Machine:
         self.architecture = "x86_64"
         self.pid_namespace: tuple[int, int] | None = settings.pop("pid_namespace", None)
         self.point = SimpleNamespace(name="interval:ms:50")
-        self.probe_type = SimpleNamespace(names=("interval",), space=space)
+        self.probe_type = SimpleNamespace(names=("interval",), space=space, writes_sequence=False)
         self.memory = bytearray(1 << 16)
         self.calls: list[tuple[Any, ...]] = []
         self.events: list[tuple[list[Any], list[Type], dict[str, object]]] = []

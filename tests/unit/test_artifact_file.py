@@ -240,6 +240,7 @@ def test_a_forged_value_anywhere_gives_an_artifact_error_or_a_program_that_saves
         {"programs": (replace(PROGRAM.programs[0], instructions=b"1234567"),)},
         {"programs": (replace(PROGRAM.programs[0], relocations=(Relocation(2, "map", "@"),)),)},
         {"programs": (replace(PROGRAM.programs[0], relocations=(Relocation(0, "map", "@gone"),)),)},
+        {"programs": (replace(PROGRAM.programs[0], relocations=(Relocation(3, "kfunc", "f"),)),)},
         {"programs": (replace(PROGRAM.programs[0], lines=(LineInfo(3, 1, 1),)),)},
         {"programs": (replace(PROGRAM.programs[0], functions=(FunctionInfo(1, 7, "f"),)),)},
         {"programs": (replace(PROGRAM.programs[0], functions=(FunctionInfo(0, 7, "f"), FunctionInfo(3, 7, "g"))),)},
@@ -256,6 +257,12 @@ def test_a_forged_value_anywhere_gives_an_artifact_error_or_a_program_that_saves
 def test_parts_that_do_not_fit_together_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ArtifactError, match="corrupt"):
         from_bytes(to_bytes(replace(PROGRAM, **wrong)), "x")  # type: ignore[arg-type]  # deliberately wrong
+
+
+def test_the_call_of_a_kernel_function_is_one_slot_and_needs_no_map() -> None:
+    call = Relocation(2, "kfunc", "bpf_session_is_return")
+    program = replace(PROGRAM, programs=(replace(PROGRAM.programs[0], relocations=(call,)),))
+    assert from_bytes(to_bytes(program), "x")[0] == program
 
 
 def test_a_setting_that_is_no_plain_data_cannot_be_saved() -> None:

@@ -49,6 +49,11 @@ from pybpftrace.cli.usage import UsageError
         (["--unsafe", "x"], Arguments(script="x", allows_unsafe=True)),
         (["--use", "load=a", "--use=parse=b", "x"], Arguments(script="x", use=(("load", "a"), ("parse", "b")))),
         (["--no-cache", "--no-plugins", "x"], Arguments(script="x", cache=False, plugins=False)),
+        (["--no-feature", "uprobe_multi", "x"], Arguments(script="x", no_features=("uprobe_multi",))),
+        (
+            ["--no-feature=uprobe_multi,kprobe_session", "--no-feature", "kprobe_session", "x"],
+            Arguments(script="x", no_features=("kprobe_session", "uprobe_multi")),
+        ),
         (["-c", "ls -l", "x"], Arguments(script="x", command="ls -l")),
         (["-c", "", "-p", "1", "x"], Arguments(script="x", command="", pid=1)),
         (["--list-passes"], Arguments(list_passes=True)),
@@ -75,6 +80,14 @@ USAGE_ERRORS = [
         ["--mode", "bad", "x"],
         "ERROR: USAGE: --mode can only be 'codegen', 'compiler-bench', 'bench', 'test' or 'format'.",
         False,
+    ),
+    *(
+        (
+            ["--no-feature", value, "x"],
+            "ERROR: USAGE: --no-feature can only have values 'kprobe_multi,kprobe_session,uprobe_multi'.",
+            False,
+        )
+        for value in ("bad", "", "uprobe_multi,", "ringbuf", "kprobe_multi uprobe_multi")
     ),
     (["--mode", "test", "--test", "x"], "ERROR: USAGE: --test conflicts with existing --mode", False),
     (["--mode", "test", "--fmt", "x"], "ERROR: USAGE: --fmt conflicts with existing --mode", False),

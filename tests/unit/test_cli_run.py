@@ -264,7 +264,9 @@ def test_a_compilation_is_told_the_script_s_own_arguments_its_directory_and_what
     assert (options.directory, options.allows_unsafe) == ("d", True)
 
 
-@pytest.mark.parametrize("words", [["-I", "x"], ["--include", "x.h"], ["--unsafe"], ["-k"]])
+@pytest.mark.parametrize(
+    "words", [["-I", "x"], ["--include", "x.h"], ["--unsafe"], ["-k"], ["--no-feature", "uprobe_multi"]]
+)
 def test_a_program_compiled_with_other_options_is_not_taken_from_the_cache(
     stages: FakeStages, words: list[str]
 ) -> None:

@@ -1,12 +1,13 @@
-"""The functions of the kernel that can be traced: the list, searching it, and what keeps the copy in the cache honest."""
+"""The functions of the kernel that can be traced: the list, searching it, and when the copy in the cache is good."""
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
 from pybpftrace.core.linux import machine
-from pybpftrace.core.target import Target
+from pybpftrace.core.target import Target, live_functions
 from pybpftrace.core.target.capture import RecordingTarget
 from pybpftrace.core.target.dependency import Dependency
 from pybpftrace.core.target.directory import DirectoryTarget
@@ -57,6 +58,37 @@ def test_patterns_give_functions_sorted_by_name() -> None:
     assert FUNCTIONS.match("common_open", "*t*") == [("ext4", "common_open")]
     assert FUNCTIONS.match("vfs_read.part.0") == [("vmlinux", "vfs_read.part.0")]
     assert FUNCTIONS.match("vfs.*") == []
+
+
+@pytest.mark.parametrize("name", ["", " ", "vfs_read vmlinux\nvfs_write", "vfs_read ", "\nvfs_read"])
+def test_a_name_with_blanks_is_not_found_across_lines(name: str) -> None:
+    assert FUNCTIONS.modules_of(name) == ()
+    assert FUNCTIONS.match(f"{name}\n*") == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("a*", ["a", "aa", "ab"]),
+        ("aa*", ["aa"]),
+        ("b*", ["b"]),
+        ("z*", ["z.isra.0"]),
+        ("z.*", ["z.isra.0"]),
+        ("zz*", []),
+        ("*b", ["ab", "b"]),
+        ("*a*b*", ["ab"]),
+        ("a**", ["a", "aa", "ab"]),
+    ],
+)
+def test_a_pattern_finds_the_first_and_the_last_line_too(pattern: str, names: list[str]) -> None:
+    functions = KernelFunctions(parse_functions(b"z.isra.0\nb\nab\naa\na\n"))
+    assert [name for _, name in functions.match(pattern)] == names
+
+
+def test_a_list_by_hand_may_have_blanks_and_bytes_of_any_kind() -> None:
+    functions = KernelFunctions(parse_functions(b"\n  spaced\t[xfs] \r\n\nf\xff [m\xfe]\ntwice\ntwice"))
+    assert functions.match("*") == [("m\udcfe", "f\udcff"), ("xfs", "spaced"), ("vmlinux", "twice")]
+    assert functions.modules_of("f\udcff") == ("m\udcfe",)
 
 
 def test_the_file_of_a_captured_machine_has_the_form_of_the_kernels() -> None:
@@ -115,8 +147,19 @@ def test_another_kernel_has_another_list(tmp_path: Path) -> None:
     assert read(other, tmp_path).match("*") == [("vmlinux", "second")]
 
 
+def test_another_blacklist_makes_another_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "available_filter_functions").write_bytes(b"first\nsecond\n")
+    monkeypatch.setattr(live_functions, "BLACKLIST", str(tmp_path / "blacklist"))
+    assert len(read(Remembering(), tmp_path)) == 2
+    (tmp_path / "blacklist").write_bytes(b"0x00-0x10\tsecond\n")
+    assert read(Remembering(), tmp_path).match("*") == [("vmlinux", "first")]
+
+
 def test_a_list_that_cannot_be_read_says_so_and_is_not_kept(tmp_path: Path) -> None:
-    found = read(Remembering(), tmp_path)
+    target = Remembering()
+    found = read(target, tmp_path)
+    path = str(tmp_path / "available_filter_functions")
+    assert target.dependencies[1:] == [Dependency("access", path, errno.ENOENT)]
     assert (found.readable, found.unreadable) == (False, str(tmp_path / "available_filter_functions"))
     (tmp_path / "available_filter_functions").write_bytes(b"there\n")
     assert read(Remembering(), tmp_path).readable

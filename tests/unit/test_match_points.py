@@ -4,6 +4,7 @@ probe types that expand into others."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, cast
 
 import pytest
@@ -166,6 +167,9 @@ class Partial(Place):
     """Of `partial:*` only `open` has what a body sees."""
 
     names: ClassVar[tuple[str, ...]] = ("partial",)
+
+    def match(self, spec: PointSpec, request: MatchRequest) -> list[ConcretePoint]:
+        return [replace(point, probe_type="partial") for point in super().match(spec, request)]
 
     def combine(self, spec: PointSpec, points: Sequence[ConcretePoint], request: MatchRequest) -> list[ConcretePoint]:
         return list(points)

@@ -245,3 +245,20 @@ def test_the_stage_is_a_plugin_that_imports_its_work_late() -> None:
     session = FakeSession()
     assert PLUGIN.output(session, options(quiet=True)) == 0
     assert session.calls[-1] == "close"
+
+
+def test_what_an_iterator_writes_goes_to_standard_output_between_the_events_that_it_sends(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    spans = [record(PRINTF, 1), b"", record(PRINTF, 2)]
+    session = FakeSession(events=[PRINTF], spans=spans, sequence=[b"first ", b"second\n"])
+    assert run(session, capfd)[1] == "1\nfirst 2\nsecond\n\n\n"
+    file = tmp_path / "out"
+    session = FakeSession(events=[PRINTF], spans=spans, sequence=[b"first ", b"second\n"])
+    assert run(session, capfd, output_path=str(file))[1] == "first second\n"
+    assert file.read_text() == "1\n2\n\n\n"
+
+
+def test_an_exit_ends_the_reading_of_an_iterator(capfd: pytest.CaptureFixture[str]) -> None:
+    session = FakeSession(events=[EXIT], spans=[record(EXIT, 3)], sequence=[b"first\n", b"second\n"])
+    assert run(session, capfd)[:2] == (3, "first\n\n\n")

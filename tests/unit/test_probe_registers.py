@@ -1,4 +1,5 @@
-"""Registers and contexts: where they are on each architecture, and what a script for another machine may say of them."""
+"""Registers and contexts: where they are on each architecture, and what a script for another machine may say of them.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +20,10 @@ from pybpftrace.plugins.probes.registers import (
     register_offset,
 )
 
-X86_64 = "r15 r14 r13 r12 bp bx r11 r10 r9 r8 ax cx dx si di orig_rax ip cs flags sp ss".split()
+X86_64 = (
+    *("r15", "r14", "r13", "r12", "bp", "bx", "r11", "r10", "r9", "r8", "ax", "cx", "dx", "si", "di"),
+    *("orig_rax", "ip", "cs", "flags", "sp", "ss"),
+)
 
 
 @pytest.fixture
@@ -122,7 +126,8 @@ def test_a_near_name_is_suggested() -> None:
 
 
 def test_the_name_of_a_register_is_a_literal() -> None:
-    assert Checked("profile:hz:99 { print(reg(5)); }").messages == ["ERROR: reg() expects a string literal (int provided)"]
+    message = "ERROR: reg() expects a string literal (int provided)"
+    assert Checked("profile:hz:99 { print(reg(5)); }").messages == [message]
 
 
 @pytest.mark.parametrize("builtin", ["args", "arg0", "retval", "ctx"])

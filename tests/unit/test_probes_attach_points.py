@@ -130,7 +130,7 @@ def test_a_tracepoint_wildcard_names_every_event_that_fits(written: str, names: 
         ("software:faults:many", "Invalid count for software probe: invalid integer"),
         ("tracepoint:sched_switch", "tracepoint probe type requires 2 arguments, found 1"),
         ("tracepoint::sched_switch", "tracepoint probe must have a target"),
-        ("tracepoint:sched:nothing", "Tracepoint not found: sched:nothing"),
+        ("tracepoint:sched:nothing", "No matches for tracepoint sched:nothing."),
     ],
 )
 def test_a_wrong_attach_point_is_told_what_is_wrong(written: str, complaint: str) -> None:
@@ -188,4 +188,5 @@ def test_a_traced_process_limits_each_probe_type_in_its_own_way() -> None:
         **dict.fromkeys(("interval", "xdp", "tc"), "none"),
         **dict.fromkeys(("tracepoint", "rawtracepoint", "fentry", "fexit"), "program"),
         **dict.fromkeys(("profile", "software", "hardware", "uprobe", "uretprobe", "usdt"), "attach"),
+        **dict.fromkeys(("iter", "watchpoint"), "attach"),
     }

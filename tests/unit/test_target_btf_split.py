@@ -78,6 +78,14 @@ def test_a_module_that_cannot_have_a_name_is_not_walked() -> None:
     assert "index" not in vars(module)
 
 
+def test_a_module_that_has_no_type_of_a_name_of_the_kernels_is_not_walked() -> None:
+    """Most names that are asked for are the kernel's own: two hundred modules are not walked for one of those."""
+    base = kernel_types()
+    module = SplitBtf(module_blob(base), base)
+    assert module.find("twin", {Struct}) is None
+    assert "index" not in vars(module)
+
+
 def test_a_module_without_types_is_well_formed() -> None:
     base = kernel_types()
     assert SplitBtf(empty(base), base).find("probe_data", {Struct}) is None
@@ -105,6 +113,31 @@ def test_the_files_of_a_directory_are_modules_and_what_is_used_of_them_is_rememb
     assert still_holds(dependency)
     (tmp_path / "probe").write_bytes(empty(machine.btf))
     assert not still_holds(dependency)
+
+
+def test_the_index_of_a_module_is_kept_until_the_module_or_the_kernel_is_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    file = tmp_path / "modules" / "my_probe"
+    file.parent.mkdir()
+
+    def is_kept(machine: Machine) -> bool:
+        ((_, module),) = module_btf(machine, machine.btf, str(file.parent))
+        assert module.find("probe_data", {Struct}) is not None
+        assert (module.find("another", {Struct}) is not None) == (b"another" in file.read_bytes())
+        return isinstance(module.index.names, memoryview)
+
+    machine = Machine()
+    file.write_bytes(module_blob(machine.btf))
+    assert [is_kept(machine), is_kept(machine)] == [False, True]
+    other = SplitBlob(machine.btf)
+    other.struct("another", 8)
+    other.struct("probe_data", 8)
+    file.write_bytes(other.build())
+    assert [is_kept(machine), is_kept(machine)] == [False, True]
+    assert [is_kept(Machine("another kernel")), is_kept(Machine("another kernel"))] == [False, True]
+    assert [path.stat().st_mode & 0o777 for path in (tmp_path / "cache/pybpftrace/modules").iterdir()] == [0o600]
 
 
 def test_without_the_directory_there_are_no_modules(tmp_path: Path) -> None:

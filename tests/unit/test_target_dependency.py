@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -30,6 +31,7 @@ ffffffffc0001000 t in_module\t[some_module]
         Dependency("cgroup", "/sys/fs/cgroup", 1),
         Dependency("symbol", "jiffies", (18446744071578845184, "boot")),
         Dependency("environment", "ARCH", None),
+        Dependency("access", "/x/list", 1),
     ],
 )
 def test_a_dependency_survives_the_way_through_json(dependency: Dependency) -> None:
@@ -50,6 +52,15 @@ def test_a_text_holds_as_long_as_its_content_is_the_same(tmp_path: Path) -> None
     assert still_holds(dependency)
     file.write_bytes(b"two")
     assert not still_holds(dependency)
+
+
+def test_a_refusal_holds_until_the_file_can_be_opened(tmp_path: Path) -> None:
+    file = tmp_path / "list"
+    refused = Dependency("access", str(file), errno.ENOENT)
+    assert still_holds(refused)
+    file.write_bytes(b"")
+    assert not still_holds(refused)
+    assert still_holds(Dependency("access", str(file), 0))
 
 
 def test_a_variable_of_the_environment_holds_as_long_as_it_has_its_text(monkeypatch: pytest.MonkeyPatch) -> None:

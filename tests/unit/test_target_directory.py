@@ -49,7 +49,7 @@ class Machine(Target):
     possible_cpus = (0, 1, 2, 3)
     online_cpus = (0, 2)
     pid_namespace = (4, 4026531836)
-    features = frozenset({"ringbuf", "loop"})
+    kernel_features = frozenset({"ringbuf", "loop"})
 
     kernel_build_id = ""
     btf = None
