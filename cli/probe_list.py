@@ -38,11 +38,12 @@ def list_probes(arguments: Arguments, environment: Mapping[str, str], messages: 
     compilation = _compilation(script, house, environment)
     for warning in compilation.target.warnings:
         messages.warning(warning)
+    warn = _once(messages.warning)
     if script is not None:
-        _write(_program_lines(script.source, compilation, messages, verbose=arguments.verbose))
+        _write(_program_lines(script.source, compilation, warn, verbose=arguments.verbose))
         return
-    for pattern in _patterns(arguments.script or "*"):
-        _write(_pattern_lines(pattern, compilation, messages, verbose=arguments.verbose))
+    for pattern in patterns(arguments.script or "*"):
+        _write(_pattern_lines(pattern, compilation, warn, verbose=arguments.verbose))
 
 
 def _once(warn: Callable[[str], None]) -> Callable[[str], None]:
@@ -57,7 +58,7 @@ def _once(warn: Callable[[str], None]) -> Callable[[str], None]:
     return warn_once
 
 
-def _patterns(written: str) -> list[str]:
+def patterns(written: str) -> list[str]:
     """Those between commas, with single blanks; what is in double quotes stays as it is. Stray commas are left out."""
     reduced = _QUOTED_OR_BLANKS.sub(lambda found: found[1] or " ", written)
     return [pattern for found in _BETWEEN_COMMAS.findall(reduced) if (pattern := found.strip())]
@@ -108,7 +109,7 @@ def _flush(batch: list[str]) -> None:
 # With a program
 
 
-def _program_lines(source: Source, compilation: Compilation, messages: Messages, *, verbose: bool) -> Iterator[str]:
+def _program_lines(source: Source, compilation: Compilation, warn: Callable[[str], None], *, verbose: bool) -> Iterator[str]:
     """Those of each attach point in the program's order, sorted; what the tracer itself runs is left out."""
     from ..core.diagnostics import CompileError
     from ..core.pipeline import STAGES
@@ -117,7 +118,7 @@ def _program_lines(source: Source, compilation: Compilation, messages: Messages,
     from ..passes.typecheck.attach_points import match_parts, match_request
     from .compile import CompileFailed
 
-    diagnostics, warn = compilation.diagnostics, _once(messages.warning)
+    diagnostics = compilation.diagnostics
     try:
         program = compilation.pipeline.run_stage(STAGES[0], source, compilation=compilation)
         for probe in program.probes:
@@ -145,18 +146,17 @@ def _program_lines(source: Source, compilation: Compilation, messages: Messages,
 # With a pattern
 
 
-def _pattern_lines(pattern: str, compilation: Compilation, messages: Messages, *, verbose: bool) -> Iterator[str]:
+def _pattern_lines(pattern: str, compilation: Compilation, warn: Callable[[str], None], *, verbose: bool) -> Iterator[str]:
     from ..core.linux.errors import KernelError
     from ..core.probe import AttachPointError
     from ..passes.parse.attach_points import split
     from ..passes.typecheck.attach_points import match_request
 
-    warn = _once(messages.warning)
     if pattern.split(" ")[0] in _TYPE_WORDS:
         yield from _types(pattern, compilation, verbose=verbose)
         return
     if "." in pattern and ":" not in pattern and "*" not in pattern:
-        messages.warning(
+        warn(
             f"It appears that '{pattern}' is a filename but the file does not exist. "
             f"Treating '{pattern}' as a search pattern."
         )
@@ -166,7 +166,7 @@ def _pattern_lines(pattern: str, compilation: Compilation, messages: Messages, *
         try:
             yield from _described(probe_type.listed(parts[1:], request), probe_type, request, verbose=verbose)
         except (AttachPointError, KernelError) as error:
-            messages.warning(str(error))
+            warn(str(error))
 
 
 def _listed_types(parts: tuple[str, ...], compilation: Compilation) -> list[ProbeType]:

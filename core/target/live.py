@@ -112,9 +112,15 @@ class LiveTarget(Target):
 
     @cached_property
     def _kernel_functions(self) -> KernelFunctions:
+        from pybpftrace.core.linux.errors import KernelError
+        from pybpftrace.core.linux.tracefs import TRACEFS_DIRECTORIES
         from pybpftrace.core.target.live_functions import kernel_functions
 
-        return kernel_functions(self, self._traceable_functions, self._tracefs)
+        try:
+            tracefs = self._tracefs
+        except KernelError:  # we may not look: then there is no list that could be read
+            tracefs = TRACEFS_DIRECTORIES[0]
+        return kernel_functions(self, self._traceable_functions, tracefs)
 
     def kernel_modules(self) -> tuple[str, ...]:
         from pybpftrace.core.target.live_functions import kernel_modules

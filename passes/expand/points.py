@@ -30,6 +30,7 @@ class ExpandPoints:
                 f"which exceeds the current limit of {limit}",
                 hints=["You can raise the limit with the BPFTRACE_MAX_BPF_PROGS environment variable."],
             )
+            return ExpandedProgram(typed, tuple(probes))
         limit = compilation.config.max_probes
         if len(probes) > limit:
             compilation.diagnostics.error(

@@ -12,6 +12,7 @@ from ...core import ast
 from ...core.compilation import Compilation
 from ...core.diagnostics import Severity
 from ...core.frozen import dataclass
+from ...core.glob import has_wildcard
 from ...core.probe import AttachPointError, ConcretePoint, NoMatch, ProbeType
 from ...core.source import as_given
 from ...core.types import Struct
@@ -94,7 +95,7 @@ class _Layouts:
                 probe_type = key[0]
                 if not self._names_points and probe_type is match.probe_type:
                     points = probe_type.combine(match.spec, points, match_request(compilation, warn))
-                if written.name and len(match.points) == 1:
+                if written.name and not any(map(has_wildcard, written.parts)) and len(match.points) == 1:
                     points = [replace(point, name=written.name) for point in points]
                 self._found.setdefault(key, (probe_type, args, []))[2].extend(points)
 

@@ -15,6 +15,7 @@ from pybpftrace.core.target.btf_types import Func, Struct
 from pybpftrace.core.target.capture import RecordingTarget
 from pybpftrace.core.target.dependency import Dependency, still_holds
 from pybpftrace.core.target.live import VMLINUX_BTF
+from tracing import run
 
 CGROUP_ROOTS = ("/sys/fs/cgroup", "/sys/fs/cgroup/unified")
 CGROUPS = next((root for root in CGROUP_ROOTS if os.path.exists(f"{root}/cgroup.controllers")), None)
@@ -186,6 +187,17 @@ def test_a_kernel_symbol_has_the_address_of_kallsyms_and_a_missing_one_none() ->
     assert target.kernel_symbol("vfs_rea") is None
     assert all(still_holds(fact) for fact in target.dependencies)
     assert not still_holds(Dependency("symbol", "vfs_read", (address, "another boot")))
+
+
+def test_types_from_an_unusable_file_are_warned_of_in_each_run_and_only_in_those(tmp_path: Path) -> None:
+    file = tmp_path / "types"
+    texts = []
+    for variables in ({"BPFTRACE_BTF": str(file)}, {"BPFTRACE_BTF": str(file)}, {}):
+        done = run("-q", "-e", "begin { exit(); }", environment=variables)
+        assert done.status == 0, done.stderr
+        texts.append(done.stderr)
+    warning = f"WARNING: BTF: failed to parse BTF from {file}\n"
+    assert texts == [warning, warning, ""]
 
 
 def test_the_check_of_a_cached_start_imports_no_reader_of_types() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pybpftrace.cli import main
+from pybpftrace.cli import main, probe_list
 
 TARGET = str(Path(__file__).parent.parent / "golden" / "target")
 
@@ -57,6 +57,22 @@ def test_patterns_are_separated_by_commas_and_listed_one_after_another(listing: 
     assert listing("software:faults,  software:cs")[1] == ["software:faults:", "software:cs:"]
 
 
+def test_stray_commas_are_left_out(listing: Run) -> None:
+    assert listing(", software:faults,,software:cs ,")[1] == ["software:faults:", "software:cs:"]
+    assert listing(",") == (0, [], "")
+
+
+def test_commas_and_blanks_in_quotes_belong_to_the_pattern(listing: Run) -> None:
+    assert listing('"software:faults,software:cs"')[1] == []
+    assert listing('software:"faults",software:"c"s')[1] == ["software:faults:", "software:cs:"]
+    assert probe_list.patterns('uprobe:"/tmp/a,  b":main ,  t:a  b') == ['uprobe:"/tmp/a,  b":main', "t:a b"]
+
+
+def test_an_empty_part_is_no_wildcard(listing: Run) -> None:
+    for pattern in ("tracepoint:", "tracepoint:syscalls:", "tracepoint::sys_enter_openat", ":", "software:"):
+        assert listing(pattern)[:2] == (0, [])
+
+
 def test_timers_are_listed_only_by_name(listing: Run) -> None:
     assert listing("interval:*")[1] == ["interval:hz:", "interval:ms:", "interval:s:", "interval:us:"]
     assert not [line for line in listing()[1] if line.startswith(("interval", "profile", "begin", "self"))]
@@ -104,6 +120,16 @@ def test_a_script_with_an_error_lists_what_can_be_and_says_what_cannot(listing: 
     status, lines, errors = listing("-e", "software:faults { } software:fawlts { }")
     assert (status, lines) == (1, ["software:faults"])
     assert errors.splitlines()[0] == "stdin:1:21-36: ERROR: fawlts is not a software probe"
+
+
+@pytest.mark.parametrize(
+    ("setting", "warnings"),
+    [("warn", "WARNING: No matches for tracepoint syscalls:nothing. Skipping.\n"), ("ignore", "")],
+)
+def test_what_is_missing_from_a_script_is_no_error_when_it_says_so(listing: Run, setting: str, warnings: str) -> None:
+    script = f"config = {{ missing_probes={setting} }} tracepoint:syscalls:nothing {{ }} software:cs {{ }}"
+    assert listing("-e", script) == (0, ["software:cs"], warnings)
+    assert listing("-e", script.replace(setting, "error"))[:2] == (1, ["software:cs"])
 
 
 def test_types_are_listed_by_their_word_and_name(listing: Run) -> None:

@@ -240,6 +240,16 @@ def test_functions_are_listed_with_their_parameters(target: Target) -> None:
     assert list(FEXIT.describe("fexit:vmlinux:shared", request(target))) == []
 
 
+def test_a_list_leaves_out_what_programs_cannot_be_attached_to(target: Target) -> None:
+    matched = FENTRY.match(FENTRY.parse(("*",)), request(target, probes_everything=True))
+    listed = list(FENTRY.listed(("*",), request(target)))
+    assert listed == [point.name for point in matched]
+    assert "fentry:vmlinux:open_seven" not in listed
+    assert target.function_slots["vmlinux"]["open_seven"] == 7
+    assert target.function_slots["vmlinux"]["open_pair"] == 3  # a struct of two slots and a number
+    assert "open_any" not in target.function_slots["vmlinux"]
+
+
 @pytest.mark.parametrize(
     ("written", "found"),
     [
