@@ -17,6 +17,7 @@ from .script import read_file
 from .usage import UsageError
 
 if TYPE_CHECKING:
+    from ..core.target import Target
     from .script import Script
 
 COMMAND = "capture-target"
@@ -25,12 +26,19 @@ COMMAND = "capture-target"
 def capture(words: Sequence[str], environment: Mapping[str, str]) -> int:
     """Raises: UsageError, ScriptError, CompileFailed, TargetError, PluginError, OSError."""
     from ..core.target import Target
-    from ..core.target.capture import RecordingTarget
 
     if not words or any(word.startswith("-") for word in words):
         raise UsageError(f"ERROR: USAGE: pybpftrace {COMMAND} DIR [FILE...]")
     directory, *names = words
-    target = RecordingTarget(Target.live())
+    capture_scripts(Target.live(), directory, names, environment)
+    return 0
+
+
+def capture_scripts(machine: Target, directory: str, names: Sequence[str], environment: Mapping[str, str]) -> None:
+    """What compiling the named scripts asks of a machine. Raises as `capture` does."""
+    from ..core.target.capture import RecordingTarget
+
+    target = RecordingTarget(machine)
     house = House(Arguments(cache=False))
     config = Config.from_environment(environment)
     scripts: list[Script] = [read_file(name) for name in names]
@@ -40,4 +48,3 @@ def capture(words: Sequence[str], environment: Mapping[str, str]) -> int:
         target.save(directory)
     except ValueError as error:
         raise TargetError(str(error)) from error
-    return 0

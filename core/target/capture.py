@@ -372,7 +372,7 @@ class RecordingTarget(Target):
                 "one directory is one kernel"
             )
         there["types"] = sorted({*there["types"], *here["types"]})
-        for key in ("interfaces", "modules"):
+        for key in ("features", "interfaces", "modules"):
             there[key] = sorted({*there[key], *here[key]})
         known = there.pop("module_types")
         if known or modules:

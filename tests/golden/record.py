@@ -3,6 +3,9 @@
 Run as root, from anywhere: `python tests/golden/record.py [SCRIPT...]`. It traces only processes that it starts. A
 recording is what the output stage was given: spans of the event ring buffer, map contents, failures. Snapshots that
 change afterwards have to be read before they are accepted.
+
+Scripts `kernel_*` need what this machine's kernel may lack (kprobes): they are compiled for a kernel that the VM tests
+have captured, whose directory $GOLDEN_KERNEL names, and have no recording.
 """
 
 from __future__ import annotations
@@ -22,11 +25,31 @@ from typing import Any
 HERE = Path(__file__).parent
 SCRIPTS, RECORDINGS, TARGET = HERE / "scripts", HERE / "recordings", HERE / "target"
 CGROUP = Path("/sys/fs/cgroup/unified/golden")
-ADDER = Path("/tmp/pybpftrace-golden/adder")
+PROGRAMS = Path("/tmp/pybpftrace-golden")
+ADDER, MARKED = PROGRAMS / "adder", PROGRAMS / "marked"
+#: The scripts that trace a program of their own.
+TRACED = {"uprobe": ADDER, "uprobe_args": ADDER, "usdt": MARKED}
 ADDER_SOURCE = """
 #include <unistd.h>
 __attribute__((noinline)) int add(int a, int b) { return a + b; }
 int main(void) { volatile int s = 0; for (int i = 0; i < 3; i++) { s = add(s, 21); usleep(1000); } return 0; }
+"""
+MARKED_SOURCE = """
+#include <unistd.h>
+SEMAPHORE(app, guarded);
+static inline __attribute__((always_inline)) void turn(long a, int b) {
+    MARKER("app", "turn", "-8@%0 4@%1", NOR(a), NOR(b));
+}
+int main(int argc, char **argv) {
+    for (int i = 0; i < 3; i++) {
+        turn(i, argc);
+        usleep(1000);
+    }
+    turn(-1, 7);
+    if (app_guarded_semaphore)
+        GUARDED_MARKER("app", "guarded", "-4@%0", NOR(5));
+    return 0;
+}
 """
 #: A shell opens a file again and again for a second or two: no name in a recording depends on this machine.
 WORKER = "i=0; while [ $i -lt 150000 ]; do read x </etc/hostname; i=$((i + 1)); done"
@@ -36,22 +59,25 @@ WORKER = "i=0; while [ $i -lt 150000 ]; do read x </etc/hostname; i=$((i + 1)); 
 def golden_machine() -> Iterator[None]:
     """The cgroup and the program that the scripts name."""
     CGROUP.mkdir(exist_ok=True)
-    ADDER.parent.mkdir(exist_ok=True)
-    source = ADDER.with_suffix(".c")
-    source.write_text(ADDER_SOURCE)
-    subprocess.run(["gcc", "-O1", "-no-pie", "-o", str(ADDER), str(source)], check=True)
+    PROGRAMS.mkdir(exist_ok=True)
+    sys.path.insert(0, str(HERE.parent / "live"))
+    from markers import HEADER
+
+    for program, text in ((ADDER, ADDER_SOURCE), (MARKED, HEADER + MARKED_SOURCE)):
+        source = program.with_suffix(".c")
+        source.write_text(text)
+        subprocess.run(["gcc", "-g", "-O1", "-no-pie", "-o", str(program), str(source)], check=True)
     try:
         yield
     finally:
         CGROUP.rmdir()
-        shutil.rmtree(ADDER.parent)
+        shutil.rmtree(PROGRAMS)
 
 
 def record(name: str) -> None:
     """Runs a script against a process of our own, and keeps what the output stage was given."""
     source = (SCRIPTS / f"{name}.bt").read_text()
-    is_uprobe = name == "uprobe"
-    command = [str(ADDER)] if is_uprobe else ["/bin/sh", "-c", WORKER]
+    command = [str(TRACED[name])] if name in TRACED else ["/bin/sh", "-c", WORKER]
     child = subprocess.Popen(["sh", "-c", 'read go; exec "$@"', "sh", *command], stdin=subprocess.PIPE)
     try:
         if name == "cgroup_files":
@@ -86,10 +112,18 @@ def save(name: str, recording: dict[str, Any]) -> None:
     (RECORDINGS / f"{name}.json").write_text(json.dumps(recording, indent=1, sort_keys=True) + "\n")
 
 
+#: The recording of a script that is not run.
+NOTHING: dict[str, Any] = {"attached": 1, "maps": {}, "spans": [], "symbols": {}}
+
+
 def synthetic() -> dict[str, dict[str, Any]]:
-    """What no machine of ours gives: hardware events, and block requests made by a process of our own."""
+    """What no machine of ours gives: hardware events, and block requests made by a process of our own.
+
+    Packets, tasks and addresses of others are not ours to record.
+    """
     request = struct.pack("<IIQI4x16sI4x", 40, 3, 0, 4711, b"dd", 4096)
     return {
+        **dict.fromkeys(("iterator", "packets", "watchpoint"), NOTHING),
         "block_io": {"attached": 1, "maps": {}, "spans": [(request * 2).hex()], "symbols": {}},
         "cache_misses": {
             "attached": 1,
@@ -122,9 +156,24 @@ def first_records(span: bytes, count: int) -> bytes:
     return span[:at]
 
 
+def capture_kernel(names: list[str]) -> None:
+    """Adds what the scripts ask of the kernel in $GOLDEN_KERNEL to the captured one, and makes empty recordings."""
+    if not names:
+        return
+    from pybpftrace.cli.capture_target import capture_scripts
+    from pybpftrace.core.target import Target
+
+    paths = [str(SCRIPTS / f"{name}.bt") for name in names]
+    capture_scripts(Target.from_directory(os.environ["GOLDEN_KERNEL"]), str(HERE / "kernel_target"), paths, {})
+    for name in names:
+        save(name, NOTHING)
+
+
 def main() -> None:
-    names = sys.argv[1:] or sorted(path.stem for path in SCRIPTS.glob("*.bt"))
+    wanted = sys.argv[1:] or sorted(path.stem for path in SCRIPTS.glob("*.bt"))
+    names = [name for name in wanted if not name.startswith("kernel_")]
     RECORDINGS.mkdir(exist_ok=True)
+    capture_kernel([name for name in wanted if name not in names])
     with golden_machine():
         paths = [str(SCRIPTS / f"{name}.bt") for name in names]
         subprocess.run([sys.executable, "-m", "pybpftrace", "capture-target", str(TARGET), *paths], check=True)

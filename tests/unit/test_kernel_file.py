@@ -72,9 +72,7 @@ def test_without_a_file_no_size_is_known() -> None:
     assert Target.live().kernel_function_size("vfs_read") is None
 
 
-def test_a_file_of_another_build_is_passed_over(
-    kernel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_of_another_build_is_passed_over(kernel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "first-6.1-test").symlink_to(kernel)
     monkeypatch.setattr(machine, "kernel_build_id", lambda: "fedcba")
     assert Target.live().kernel_function_size("vfs_read") is None
@@ -135,9 +133,7 @@ def test_an_elf_file_without_types_and_what_is_no_file_are_unusable(tmp_path: Pa
             read_types(path)
 
 
-def test_what_modules_there_are_is_remembered_with_their_types(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_modules_there_are_is_remembered_with_their_types(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "btf").write_bytes(types("own"))
     monkeypatch.setattr(machine, "loaded_modules", lambda: ("ext4 xfs", "0badcafe"))
     target = Target.live()

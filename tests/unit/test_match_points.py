@@ -120,6 +120,7 @@ def test_args_are_not_looked_at_when_the_body_does_not_use_them() -> None:
 def test_a_user_names_a_probe_that_is_one_place() -> None:
     assert layouts("mine=place:open { }") == [[("mine", 1)]]
     assert layouts("mine=place:open* { }") == [[("place:open*", 2)]]
+    assert layouts("mine=place:rea* { print(probe); }") == [[("place:read", 1)]]
 
 
 @pytest.mark.parametrize(
@@ -141,7 +142,8 @@ def test_a_wildcard_in_place_of_the_provider_means_all_that_are_searched(attach_
     ("attach_point", "message"),
     [
         ("x*:read", "ERROR: No probe type matched for x*:read"),
-        ("*:a:b", "ERROR: No probe type matched for *:a:b"),
+        ("*:/a:b:c", "ERROR: No probe type matched for *:/a:b:c"),
+        ("pl*:a:b", "ERROR: one part"),
         ("p:read", "ERROR: Invalid probe type: p"),
         ("place:gone", "ERROR: No matches for place gone."),
         (
@@ -153,6 +155,12 @@ def test_a_wildcard_in_place_of_the_provider_means_all_that_are_searched(attach_
 )
 def test_what_names_nothing_is_an_error(attach_point: str, message: str) -> None:
     assert matched(f"{attach_point} {{ }}")[0].message == message
+
+
+@pytest.mark.parametrize(("written", "given"), [("\xc3\xa9", "\xe9"), ('"\xc3\xa9\xff"', "\xe9\udcff")])
+def test_probe_types_are_given_names_as_the_system_has_them(written: str, given: str) -> None:
+    """A script is held as bytes."""
+    assert matched(f"place:{written} {{ }}")[0].message == f"ERROR: No matches for place {given}."
 
 
 def test_a_probe_type_can_be_other_probes() -> None:

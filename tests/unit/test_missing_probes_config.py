@@ -101,6 +101,13 @@ def test_more_programs_than_the_limit_are_refused() -> None:
     assert "BPFTRACE_MAX_BPF_PROGS" in staged.hints[0]
 
 
+def test_too_many_programs_are_not_refused_as_too_many_probes_too() -> None:
+    staged, program = matched("place:a,place:b,place:c { }", "error")
+    staged.compilation.config = Config(max_bpf_progs=2, max_probes=2)
+    ExpandPoints().run(cast(Any, _Typed(program)), staged.compilation)
+    assert len(staged.messages) == 1
+
+
 class _Typed:
     """As much of a typed program as expanding asks for."""
 

@@ -312,7 +312,7 @@ class Bare(Machine):
 
 
 def test_without_types_there_are_no_such_probes() -> None:
-    with pytest.raises(AttachPointError) as raw:
+    with pytest.raises(NoMatch) as raw:
         points(RAW, "wake", Bare())
     with pytest.raises(NoMatch) as fentry:
         points(FENTRY, "open_file", Bare())

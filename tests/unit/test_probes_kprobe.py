@@ -16,7 +16,7 @@ LIST = b"vfs_read\nvfs_write\nvfs_open\ncommon\ncommon [ext4]\nxfs_read [xfs]\nx
 class Machine(SmallTarget):
     """A kernel with kprobes, and without multi links."""
 
-    features = frozenset({"kprobe"})
+    kernel_features = frozenset({"kprobe"})
     functions = KernelFunctions(parse_functions(LIST))
 
     def kernel_functions(self) -> KernelFunctions:
@@ -30,7 +30,7 @@ class Machine(SmallTarget):
 
 
 class NewMachine(Machine):
-    features = frozenset({"kprobe", "kprobe_multi", "kprobe_session"})
+    kernel_features = frozenset({"kprobe", "kprobe_multi", "kprobe_session"})
 
 
 class LockedMachine(Machine):

@@ -19,6 +19,13 @@ from .split_blob import SplitBlob
 from .test_target_directory import Machine, kernel_types
 
 
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    cache = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    return cache
+
+
 def module_blob(base: Btf) -> bytes:
     """`struct probe_data`, which holds the kernel's `struct task` and points to its `struct mm`; `enum mode`."""
     blob = SplitBlob(base)
@@ -116,14 +123,12 @@ def test_the_files_of_a_directory_are_modules_and_what_is_used_of_them_is_rememb
 
 
 def test_the_index_of_a_module_is_kept_until_the_module_or_the_kernel_is_another(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, own_cache: Path
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    file = tmp_path / "modules" / "my_probe"
-    file.parent.mkdir()
+    file = tmp_path / "my_probe"
 
     def is_kept(machine: Machine) -> bool:
-        ((_, module),) = module_btf(machine, machine.btf, str(file.parent))
+        ((_, module),) = module_btf(machine, machine.btf, str(tmp_path))
         assert module.find("probe_data", {Struct}) is not None
         assert (module.find("another", {Struct}) is not None) == (b"another" in file.read_bytes())
         return isinstance(module.index.names, memoryview)
@@ -137,7 +142,7 @@ def test_the_index_of_a_module_is_kept_until_the_module_or_the_kernel_is_another
     file.write_bytes(other.build())
     assert [is_kept(machine), is_kept(machine)] == [False, True]
     assert [is_kept(Machine("another kernel")), is_kept(Machine("another kernel"))] == [False, True]
-    assert [path.stat().st_mode & 0o777 for path in (tmp_path / "cache/pybpftrace/modules").iterdir()] == [0o600]
+    assert [path.stat().st_mode & 0o777 for path in (own_cache / "pybpftrace/modules").iterdir()] == [0o600]
 
 
 def test_without_the_directory_there_are_no_modules(tmp_path: Path) -> None:
