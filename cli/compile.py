@@ -80,6 +80,7 @@ def target_for(arguments: Arguments, environment: Mapping[str, str]) -> Target:
     """Raises: TargetError."""
     from ..core.target import Target
 
+    _check_functions_file(arguments.traceable_functions)
     try:
         if arguments.target is None:
             types = environment.get(_TYPES)
@@ -90,6 +91,18 @@ def target_for(arguments: Arguments, environment: Mapping[str, str]) -> Target:
         raise TargetError(f"no captured target in '{arguments.target}': {error}") from error
     target.without = frozenset(arguments.no_features)
     return target
+
+
+def _check_functions_file(name: str | None) -> None:
+    """It is not read before something asks for it, but one that cannot be read is wrong from the start.
+
+    Raises: TargetError.
+    """
+    try:
+        if name is not None:
+            open(name, "rb").close()
+    except OSError as error:
+        raise TargetError(f"Failed to open kernel function info: {name}: {error.strerror}") from error
 
 
 def compile_script(script: Script, house: House, config: Config, target: Target) -> CompiledProgram:

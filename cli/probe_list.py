@@ -146,7 +146,9 @@ def _program_lines(source: Source, compilation: Compilation, warn: Callable[[str
 # With a pattern
 
 
-def _pattern_lines(pattern: str, compilation: Compilation, warn: Callable[[str], None], *, verbose: bool) -> Iterator[str]:
+def _pattern_lines(
+    pattern: str, compilation: Compilation, warn: Callable[[str], None], *, verbose: bool
+) -> Iterator[str]:
     from ..core.linux.errors import KernelError
     from ..core.probe import AttachPointError
     from ..passes.parse.attach_points import split

@@ -55,8 +55,8 @@ class UsdtMarker:
 
     `path` is the file to be named to the kernel, and bytes of it are counted by `offset`, the place, and `semaphore`,
     the 16-bit number of its users (0 without one). `arguments` are the compiler's descriptions of where the arguments
-    are, in which numbers stand for the symbols that are known, as `core.binary.usdt_notes` does it; `machine` says whose
-    registers they name: 'x86_64', 'i386', 'aarch64', or 'unknown'.
+    are, in which numbers stand for the symbols that are known, as `core.binary.usdt_notes` does it; `machine` says
+    whose registers they name: 'x86_64', 'i386', 'aarch64', or 'unknown'.
     """
 
     path: str

@@ -72,7 +72,7 @@ def lower_expression(lowering: BodyLowering, node: ast.Expression, wanted: tuple
         case ast.Ternary():
             return _ternary(lowering, node)
         case ast.Increment():
-            return _increment(lowering, node)
+            return increment(lowering, node)
         case ast.Tuple(elements=elements):
             return _aggregate(lowering, node, elements)
         case ast.Record(fields=fields):
@@ -348,12 +348,13 @@ def _drop(value: Value) -> None:
     """An arm that is run for what it does."""
 
 
-def _increment(lowering: BodyLowering, node: ast.Increment) -> Value:
+def increment(lowering: BodyLowering, node: ast.Increment, *, wants_value: bool = True) -> Value:
+    """`x++` and the like; nobody uses the value of one that is a statement."""
     emitter, type_ = lowering.emitter, lowering.types[node]
     distance = max(1, size_of(type_.pointee)) if isinstance(type_, Pointer) else 1
     step = emitter.constant(distance if node.operator == "++" else -distance)
     if isinstance(node.target, ast.Map):
-        old = lowering.maps.add(node.target, step)
+        old = lowering.maps.add(node.target, step, wants_old=wants_value)
     else:
         place = lowering.place(node.target)
         old = emitter.load(place, place.type)

@@ -19,7 +19,7 @@ from ...core.types import INT64, Int, String, size_of
 from .call_site import EmittedCall
 from .convert import is_scalar, store
 from .events import EventEmitter
-from .expressions import arithmetic, lower_expression
+from .expressions import arithmetic, increment, lower_expression
 from .lower_loops import Homes, lower_for, lower_while
 from .maps import MapAccess
 from .variables import Variable
@@ -143,7 +143,10 @@ class BodyLowering:
             self.statement(value)
             return
         with self.emitter.statement(value):
-            self.expression(value)
+            if isinstance(value, ast.Increment):
+                increment(self, value, wants_value=False)
+            else:
+                self.expression(value)
 
     def _if(self, node: ast.If) -> None:
         kept = self.constants.get(node.condition)

@@ -147,12 +147,19 @@ class MapAccess:
         store(self._lowering, type_, place, change(old))
         self._update(node, self.key(node.name, node.keys), place, BPF_ANY)
 
-    def add(self, node: ast.Map, amount: Value) -> Value:
-        """Adds to an 8-byte integer, atomically where the key exists; gives the old value."""
+    def add(self, node: ast.Map, amount: Value, *, wants_old: bool = False) -> Value:
+        """Adds to an 8-byte integer, atomically where the key exists; gives the old value if it is wanted, else 0."""
         emitter = self._emitter
+
+        def change(slot: Value) -> Value:
+            if wants_old:
+                return emitter.fetch_add(slot, amount)
+            emitter.atomic_add(slot, amount)
+            return emitter.constant(0)
+
         if not node.keys:
             slot = emitter.map_value(node.name)
-            old = emitter.fetch_add(slot, amount)
+            old = change(slot)
             self._mark_assigned(slot, self.value_type(node))
             return old
         key = self.key(node.name, node.keys)
@@ -164,7 +171,7 @@ class MapAccess:
             self._update(node, key, place, BPF_ANY)
             return emitter.constant(0)
 
-        return emitter.choose(slot, lambda: emitter.fetch_add(slot, amount), insert)
+        return emitter.choose(slot, lambda: change(slot), insert)
 
     def update(self, node: ast.Map, function: Aggregation, site: EmittedCall) -> None:
         """`@m[k] = count()`: updates this CPU's part in place, inserting zeros for a new key first."""

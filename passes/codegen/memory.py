@@ -251,9 +251,9 @@ class MemoryEmitter(ControlEmitter):
         self.builder.atomic_rmw("add", place, self.number_of(value), "monotonic")
 
     def fetch_add(self, address: Value, value: Value) -> Value:
-        """Adds atomically and gives the old value; where nobody wants that, LLVM takes the add that older kernels have."""
+        """Adds atomically and gives the old value, which takes Linux 5.12."""
         return Value(
-            self.builder.atomic_rmw("add", self.handle(address), self.number_of(value), "monotonic"), value.type
+            self.builder.atomic_rmw("add", self.handle(address), self.number_of(value), "seq_cst"), value.type
         )
 
 

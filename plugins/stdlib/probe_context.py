@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ...core.output import Rendering
     from ...core.probe import ProbeType
 
+#: What `probetype` calls probes that are run by the tracer itself; all others are called by their provider.
+_PROBE_TYPE_WORDS = {**dict.fromkeys(("begin", "end", "self"), "special"), "bench": "benchmark"}
 #: `arg0` and so on: the largest number that any probe type can have (bpf_usdt_arg takes a byte).
 _ARGUMENTS = 256
 
@@ -39,6 +41,24 @@ class ProbeName(Function):
 
     def emit(self, emitter: Emitter, call: EmitSite) -> Value:
         return emitter.string_constant(_encoded(emitter.point.name))
+
+
+class ProbeTypeName(Function):
+    """`probetype`: what kind of probe it is, in one word."""
+
+    names: ClassVar[tuple[str, ...]] = ("probetype",)
+    bare: ClassVar[bool] = True
+    needs_probe: ClassVar[bool] = True
+
+    def type_of(self, call: CallSite) -> Type:
+        return String(max(len(_word(point.probe_type)) for point in call.points) + 1)
+
+    def emit(self, emitter: Emitter, call: EmitSite) -> Value:
+        return emitter.string_constant(_word(emitter.point.probe_type).encode())
+
+
+def _word(provider: str) -> str:
+    return _PROBE_TYPE_WORDS.get(provider, provider)
 
 
 class Arguments(Function):
@@ -219,4 +239,4 @@ def _has_address(probe_type: ProbeType) -> bool:
     return probe_type.has_registers and not probe_type.is_return
 
 
-FUNCTIONS = (ProbeName(), Arguments(), NumberedArgument(), ReturnValue(), Context(), TracedFunction())
+FUNCTIONS = (ProbeName(), ProbeTypeName(), Arguments(), NumberedArgument(), ReturnValue(), Context(), TracedFunction())

@@ -123,16 +123,18 @@ class TestScripts:
         assert run(str(missing)) == Finished(1, "", text)
         assert run(str(tmp_path)) == Finished(1, "", f"ERROR: failed to open file '{tmp_path}': Is a directory\n")
 
-    def test_an_offset_in_a_function_is_refused_because_a_misplaced_breakpoint_breaks_the_program(self) -> None:
+    def test_an_offset_in_an_instruction_is_refused_because_a_misplaced_breakpoint_breaks_the_program(self) -> None:
         if machine.architecture() != "x86_64":
-            pytest.skip("on this machine the place of instructions can be told")
+            pytest.skip("on this machine no instruction is so short")
         libc = next(
             (line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if "libc.so" in line), None
         )
         assert libc is not None
         done = run("-c", "/usr/bin/true", "-e", f"uprobe:{libc}:getpid+1 {{ @ = count(); }}")
         assert done.status == 1
-        assert done.stderr.splitlines()[0].endswith(f"ERROR: Can't check if uprobe is in proper place: {libc}:getpid+1")
+        assert done.stderr.splitlines()[0].endswith(
+            f"ERROR: Could not add uprobe into middle of instruction: {libc}:getpid+1"
+        )
 
     def test_a_hardware_event_without_a_pmu_is_two_lines(self) -> None:
         done = run("-e", "hardware:cache-misses:1000000 { @[comm, pid] = count(); }")

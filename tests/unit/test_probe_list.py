@@ -83,11 +83,11 @@ def test_an_unknown_provider_lists_nothing(listing: Run) -> None:
 
 
 def test_what_looks_like_a_missing_file_is_searched_for_with_a_warning(listing: Run) -> None:
-    assert listing("open.bt") == (
-        0,
-        [],
+    status, lines, warnings = listing("open.bt")
+    assert (status, lines) == (0, [])
+    assert warnings.splitlines()[0] == (
         "WARNING: It appears that 'open.bt' is a filename but the file does not exist. "
-        "Treating 'open.bt' as a search pattern.\n",
+        "Treating 'open.bt' as a search pattern."
     )
 
 
@@ -141,6 +141,12 @@ def test_types_are_listed_by_their_word_and_name(listing: Run) -> None:
         "};",
         "",
     ]
+
+
+def test_the_users_own_list_of_functions_must_be_there(listing: Run) -> None:
+    status, lines, errors = listing("--traceable-functions", "/nowhere/functions", "software:cs")
+    assert (status, lines) == (1, [])
+    assert errors == "ERROR: Failed to open kernel function info: /nowhere/functions: No such file or directory\n"
 
 
 def test_two_patterns_are_a_usage_error(listing: Run) -> None:

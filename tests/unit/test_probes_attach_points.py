@@ -17,7 +17,7 @@ class SmallTarget(Target):
     kernel_build_id = ""
     possible_cpus = online_cpus = (0, 1)
     pid_namespace = btf = None
-    features = frozenset()
+    kernel_features = frozenset()
 
     def tracepoints(self) -> list[tuple[str, str]]:
         return [("sched", "sched_switch"), ("syscalls", "sys_enter_openat"), ("syscalls", "sys_exit_openat")]
@@ -186,7 +186,7 @@ def test_a_traced_process_limits_each_probe_type_in_its_own_way() -> None:
     assert ways == {
         **dict.fromkeys(("begin", "end", "self", "test", "bench"), "none"),
         **dict.fromkeys(("interval", "xdp", "tc"), "none"),
-        **dict.fromkeys(("tracepoint", "rawtracepoint", "fentry", "fexit"), "program"),
+        **dict.fromkeys(("tracepoint", "rawtracepoint", "fentry", "fexit", "kprobe", "kretprobe"), "program"),
         **dict.fromkeys(("profile", "software", "hardware", "uprobe", "uretprobe", "usdt"), "attach"),
         **dict.fromkeys(("iter", "watchpoint"), "attach"),
     }

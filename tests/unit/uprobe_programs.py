@@ -57,7 +57,7 @@ class Machine(LiveTarget):
 
     def __init__(self, *features: str, architecture: str = "x86_64") -> None:
         super().__init__()
-        self.__dict__.update(features=frozenset(features), architecture=architecture)
+        self.__dict__.update(kernel_features=frozenset(features), architecture=architecture)
 
 
 def build(directory: Path, name: str, source: str, *flags: str) -> str:
