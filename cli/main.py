@@ -48,7 +48,7 @@ def execute(words: Sequence[str], environment: Mapping[str, str]) -> int:
     except CompileFailed as failed:
         messages.diagnostics(failed.diagnostics, failed.source)
     except BrokenPipeError:
-        messages.error("cannot write: what reads standard output is gone")
+        return FAILED  # nobody needs to be told that what read the output is gone
     except OSError as error:
         return _system_error(error, messages)
     except InvariantError as error:

@@ -109,7 +109,9 @@ def _flush(batch: list[str]) -> None:
 # With a program
 
 
-def _program_lines(source: Source, compilation: Compilation, warn: Callable[[str], None], *, verbose: bool) -> Iterator[str]:
+def _program_lines(
+    source: Source, compilation: Compilation, warn: Callable[[str], None], *, verbose: bool
+) -> Iterator[str]:
     """Those of each attach point in the program's order, sorted; what the tracer itself runs is left out."""
     from ..core.diagnostics import CompileError
     from ..core.pipeline import STAGES

@@ -19,6 +19,7 @@ TOOLS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 #: bpftrace's name for text that comes from -e or from standard input.
 UNNAMED = "stdin"
 _SIZE_LIMIT = 256 << 20
+_ELF = b"\x7fELF"
 
 
 class ScriptError(Exception):
@@ -61,6 +62,8 @@ def read_file(name: str) -> Script:
         with open(path, "rb") as file:
             data = file.read(_SIZE_LIMIT)
             compiled = is_artifact(data)
+            if data.startswith(_ELF):
+                raise ScriptError(f"'{name}' is a program of the machine, not a script")
             if compiled:
                 check_trust(file.fileno(), name)
     except OSError as error:

@@ -96,7 +96,7 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
 
     known = list(candidates)
     if len(known) > _MANY:
-        known = [candidate for candidate in known if candidate[:1] == name[:1] and abs(len(candidate) - len(name)) < 3]
+        known = [c for c in known if abs(len(c) - len(name)) < 3 and c.lstrip("_")[:1] == name.lstrip("_")[:1]]
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return (f"did you mean '{close[0]}'?",) if close else ()
 

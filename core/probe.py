@@ -158,17 +158,27 @@ def _no_warning(text: str) -> None:
     """For who attaches without a user to be told."""
 
 
+def _close(descriptor: int) -> None:
+    """For who has no end of a run to wait for."""
+    import os
+
+    os.close(descriptor)
+
+
 @dataclass(frozen=True, slots=True)
 class AttachRequest:
     """What load knows when it attaches: `pid` is that of `-p` or of the `-c` child, `cpus` the online CPUs.
 
-    `warn` shows a warning, of a probe that was attached but not in full.
+    `warn` shows a warning, of a probe that was attached but not in full. `keep` takes a descriptor of a thing that
+    nothing runs by any more when the link has been closed, but that the kernel takes long to give back, such as a perf
+    event with a probe: it is closed when the run is over and all of its output written.
     """
 
     program_fd: int
     pid: int | None
     cpus: tuple[int, ...]
     warn: Callable[[str], None] = _no_warning
+    keep: Callable[[int], None] = _close
 
 
 #: What makes a program run: an event of the kernel, or the tracer itself, through BPF_PROG_RUN: when a run begins, when

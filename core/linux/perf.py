@@ -13,6 +13,7 @@ import errno
 import fcntl
 import os
 import struct
+from collections.abc import Callable
 
 from pybpftrace.core.linux.bpf_links import create_perf_event_link
 from pybpftrace.core.linux.errors import KernelError
@@ -160,11 +161,11 @@ def open_kprobe(
     )
 
 
-def attach_program(event_fd: int, prog_fd: int, cookie: int = 0) -> int:
+def attach_program(event_fd: int, prog_fd: int, cookie: int = 0, keep: Callable[[int], None] = os.close) -> int:
     """Attaches a program to an event and enables it; the fd to close to detach it.
 
-    `event_fd` is given away: it comes back, or is closed because a link (Linux 5.15) now holds the event, or closed on
-    failure. Before links, `cookie` has no effect. Raises: KernelError.
+    `event_fd` is given away: it comes back, or goes to `keep` because a link (Linux 5.15) now holds the event as well,
+    or is closed on failure. Before links, `cookie` has no effect. Raises: KernelError.
     """
     held = event_fd
     try:
@@ -181,7 +182,7 @@ def attach_program(event_fd: int, prog_fd: int, cookie: int = 0) -> int:
             os.close(held)
         raise
     if held != event_fd:
-        os.close(event_fd)
+        keep(event_fd)
     return held
 
 

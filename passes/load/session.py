@@ -7,6 +7,7 @@ All of it is file descriptors, so nothing stays behind when the process is kille
 from __future__ import annotations
 
 import errno
+import os
 import select
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,8 +27,9 @@ from .signals import RunSignals
 _LAST_RECORD = 0.5
 #: The smallest packet that the kernel runs a program on: an Ethernet header.
 _PACKET = bytes(14)
-#: From so many links on they are closed at once, by as many threads.
-_MANY_LINKS = 32
+#: From so many links on they are closed at once; and how many threads do that.
+_MANY_LINKS = 4
+_THREADS = 32
 
 
 class KernelSession:
@@ -58,6 +60,7 @@ class KernelSession:
         self._by_hand = descriptors
         self._verbose = verbose
         self._links: list[Link] = []
+        self._kept: list[int] = []
         self._sequence: SequenceLink | None = None
         self._was_read = False
         self._stopped = False
@@ -74,6 +77,10 @@ class KernelSession:
 
     def add_link(self, link: Link) -> None:
         self._links.append(link)
+
+    def keep(self, descriptor: int) -> None:
+        """What a link leaves behind: to be closed after all else, since that takes the kernel long."""
+        self._kept.append(descriptor)
 
     def add_sequence(self, link: SequenceLink) -> None:
         self._links.append(link)
@@ -145,7 +152,7 @@ class KernelSession:
         from concurrent.futures import ThreadPoolExecutor
 
         # The kernel lets many wait at once for the grace period of RCU that follows each.
-        with ThreadPoolExecutor(_MANY_LINKS) as pool:
+        with ThreadPoolExecutor(_THREADS) as pool:
             for _ in pool.map(lambda link: link.close(), links):
                 pass
 
@@ -185,4 +192,7 @@ class KernelSession:
         self._maps.close()
         if self._process is not None:
             self._process.close()
+        # The kernel waits two grace periods for each perf event, and lets nobody wait beside (event_mutex).
+        while self._kept:
+            os.close(self._kept.pop())
         self._signals.restore()

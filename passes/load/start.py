@@ -186,7 +186,7 @@ def _attach_all(
         _say(options, f"Trying to attach probe: {program.point.name}")
         probe_type = options.probe_types[program.point.probe_type]
         try:
-            link = probe_type.attach(program, AttachRequest(fd, session.pid, cpus, missing.warn))
+            link = probe_type.attach(program, AttachRequest(fd, session.pid, cpus, missing.warn, session.keep))
         except (AttachPointError, KernelError) as error:
             missing.at_attach(program, error)
         else:

@@ -69,4 +69,4 @@ def _attach_one(point: ConcretePoint, request: AttachRequest, *, is_return: bool
         if text is None:
             raise
         raise AttachPointError(text.format(point.name)) from error
-    return DescriptorLink([perf.attach_program(event, request.program_fd)])
+    return DescriptorLink([perf.attach_program(event, request.program_fd, keep=request.keep)])

@@ -29,7 +29,8 @@ Opener = Callable[[int, int], int]
 def attach_tracepoint(point: ConcretePoint, request: AttachRequest) -> Link:
     """One event serves all CPUs and all processes (see `perf.open_tracepoint`). Raises KernelError."""
     event_id = tracefs.event_id(point.text("category"), point.text("event"))
-    return DescriptorLink([perf.attach_program(perf.open_tracepoint(event_id), request.program_fd)])
+    event = perf.open_tracepoint(event_id)
+    return DescriptorLink([perf.attach_program(event, request.program_fd, keep=request.keep)])
 
 
 def attach_uprobe(point: ConcretePoint, request: AttachRequest, *, is_return: bool) -> Link:
@@ -37,7 +38,7 @@ def attach_uprobe(point: ConcretePoint, request: AttachRequest, *, is_return: bo
     path, offset = point.text("path"), point.number("offset")
     pid = -1 if request.pid is None else request.pid
     event = perf.open_uprobe(path, offset, pid, is_return=is_return)
-    return DescriptorLink([perf.attach_program(event, request.program_fd)])
+    return DescriptorLink([perf.attach_program(event, request.program_fd, keep=request.keep)])
 
 
 def attach_timer(

@@ -53,4 +53,4 @@ def _attach_each(point: ConcretePoint, request: AttachRequest, link: DescriptorL
     places = zip(point.numbers("offsets"), point.numbers("semaphores"), point.numbers("cookies"), strict=True)
     for offset, semaphore, cookie in places:
         event = perf.open_uprobe(point.text("path"), offset, pid, ref_ctr_offset=semaphore)
-        link.descriptors.append(perf.attach_program(event, request.program_fd, cookie))
+        link.descriptors.append(perf.attach_program(event, request.program_fd, cookie, keep=request.keep))

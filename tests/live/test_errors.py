@@ -122,6 +122,8 @@ class TestScripts:
         text = f"ERROR: failed to open file '{missing}': No such file or directory\n"
         assert run(str(missing)) == Finished(1, "", text)
         assert run(str(tmp_path)) == Finished(1, "", f"ERROR: failed to open file '{tmp_path}': Is a directory\n")
+        text = "ERROR: '/bin/true' is a program of the machine, not a script\n"
+        assert run("/bin/true") == run("-l", "/bin/true") == Finished(1, "", text)
 
     def test_an_offset_in_an_instruction_is_refused_because_a_misplaced_breakpoint_breaks_the_program(self) -> None:
         if machine.architecture() != "x86_64":

@@ -117,6 +117,8 @@ def test_only_errors_are_failures() -> None:
 def test_a_hint_names_what_is_close_and_nothing_else() -> None:
     assert did_you_mean("filname", ["filename", "flags"]) == ("did you mean 'filename'?",)
     assert did_you_mean("x", ["filename", "flags"]) == ()
+    functions = [f"function_{number}" for number in range(9_000)]
+    assert did_you_mean("printk", [*functions, "_printk", "prb_init"]) == ("did you mean '_printk'?",)
 
 
 def test_lines_and_columns_count_from_one() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -147,6 +150,15 @@ def test_the_users_own_list_of_functions_must_be_there(listing: Run) -> None:
     status, lines, errors = listing("--traceable-functions", "/nowhere/functions", "software:cs")
     assert (status, lines) == (1, [])
     assert errors == "ERROR: Failed to open kernel function info: /nowhere/functions: No such file or directory\n"
+
+
+def test_nothing_is_said_when_the_reader_goes_away() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "pybpftrace", "--target", TARGET, "--no-plugins", "-l", "software:*"]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, b"")
 
 
 def test_two_patterns_are_a_usage_error(listing: Run) -> None:
