@@ -1,4 +1,7 @@
-"""Looks up single names in /proc/kallsyms, which the kernel writes afresh, 120,000 lines, at every reading."""
+"""Looks up single names in /proc/kallsyms, which the kernel writes afresh, 120,000 lines, at every reading.
+
+Where several symbols have one name, `find_symbol` gives the first and `find_code` all that are functions.
+"""
 
 from __future__ import annotations
 
@@ -34,3 +37,18 @@ def is_hidden(content: bytes) -> bool:
     """Per-CPU symbols may truly be at 0, code never is: a `_text` at 0 shows that addresses are hidden."""
     at = content.find(b" _text\n")
     return at >= 0 and int(content[content.rfind(b"\n", 0, at) + 1 : at].split()[0], 16) == 0
+
+
+def find_code(symbol: str, path: str = PATH) -> list[int]:
+    """The addresses of all functions of a name, `F` for those of the kernel and all modules, or `MODULE:F`; sorted.
+
+    None when the kernel hides addresses. Raises OSError.
+    """
+    import re
+
+    *module, name = (re.escape(part).encode() for part in symbol.split(":"))
+    home = rb"\t\[%b\]" % module[0] if module else rb"(?:\t\[\w+\])?"
+    with open(path, "rb", buffering=0) as file:
+        content = file.read()
+    found = re.findall(rb"^([0-9a-f]+) [tTwW] %b%b$" % (name, home), content, re.MULTILINE)
+    return sorted({int(address, 16) for address in found} - {0})

@@ -192,6 +192,8 @@ class KprobeProbe(FunctionProbe):
         functions = _functions(entry)
         if exit_.probe_type != "kretprobe" or not functions or functions != _functions(exit_):
             return None
+        if not target.kernel_functions().modules_of(functions[0]):
+            return None  # --unsafe: a perf event may be where ftrace, and with it a session, cannot
         return ConcretePoint(entry.probe_type, entry.name, {"functions": functions, "session": 1}, entry.count)
 
     def argument(self, point: ConcretePoint, index: int, architecture: str) -> Type | None:

@@ -34,6 +34,7 @@ from pybpftrace.core.probe import ConcretePoint, ProbeType
 from pybpftrace.core.registry import builtin_objects
 from pybpftrace.core.run import LoadError, RunOptions
 from pybpftrace.core.source import Source
+from pybpftrace.core.target import Target
 from pybpftrace.passes.load import PLUGIN
 
 pytestmark = [
@@ -137,6 +138,12 @@ def messages(error: LoadError) -> list[str]:
     return [d.message for d in error.diagnostics]
 
 
+def open_files(kind: str) -> int:
+    """How many descriptors of this process are of a kind, such as 'bpf_link'."""
+    with os.scandir("/proc/self/fd") as files:
+        return sum(kind in os.readlink(file.path) for file in files)
+
+
 def libc_point(function: str, probe_type: str = "uprobe") -> ConcretePoint:
     """A function of libc as a file offset, from where it is mapped in this process."""
     address = ctypes.cast(getattr(ctypes.CDLL("libc.so.6"), function), ctypes.c_void_p).value
@@ -225,6 +232,31 @@ def test_a_user_probe_counts_calls_in_the_process_it_is_for(probe_type: str) -> 
         getppid()
         assert hits(session) == 3
         assert session.pid == os.getpid()
+
+
+@pytest.mark.skipif("bpf_link_perf_event" not in Target.live().features, reason="needs links of perf events (5.15)")
+def test_an_event_that_nothing_runs_by_any_more_is_closed_at_the_very_end() -> None:
+    """The kernel takes long to give one back: hundreds of them would keep the results from being shown."""
+    getppid = ctypes.CDLL("libc.so.6").getppid
+    with loaded(compiled(counting(libc_point("getppid"))), pid=os.getpid()) as session:
+        assert (open_files("perf_event"), open_files("bpf_link")) == (1, 1)
+        session.stop()
+        getppid()
+        assert hits(session) == 0
+        assert (open_files("perf_event"), open_files("bpf_link")) == (1, 0)
+    assert open_files("perf_event") == 0
+
+
+def test_dozens_of_probes_are_detached_at_once() -> None:
+    getppid = ctypes.CDLL("libc.so.6").getppid
+    point = libc_point("getppid")
+    with loaded(compiled(*(counting(point, f"p{number}") for number in range(40))), pid=os.getpid()) as session:
+        getppid()
+        assert hits(session) == 40
+        session.stop()
+        getppid()
+        assert hits(session) == 40
+        assert open_files("bpf_link") == 0
 
 
 @pytest.mark.parametrize(("unit", "count"), [("ms", 1), ("us", 500), ("hz", 500)])

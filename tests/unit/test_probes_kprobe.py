@@ -159,6 +159,44 @@ def test_a_kernel_without_kprobes_is_told() -> None:
     assert refusal.value.hints == ("fentry, rawtracepoint and tracepoint probes do without them",)
 
 
+def session(entry: str, exit_: str, target: Machine) -> dict[str, object] | None:
+    points_of = [points(written, target, allows_unsafe=True, warn=lambda text: None) for written in (entry, exit_)]
+    [entry_point], [exit_point] = points_of
+    made = KPROBE.session(entry_point, exit_point, target)
+    assert made is None or (made.name, made.count) == (entry_point.name, entry_point.count)
+    return None if made is None else dict(made.settings)
+
+
+def test_entry_and_return_of_the_same_functions_are_a_session() -> None:
+    target = NewMachine("m")
+    assert session("kprobe:vfs_read", "kretprobe:vfs_read", target) == {"functions": ("vfs_read",), "session": 1}
+    functions = ("vfs_open", "vfs_read", "vfs_write")
+    assert session("kprobe:vfs_*", "kretprobe:vfs_*", target) == {"functions": functions, "session": 1}
+
+
+@pytest.mark.parametrize(
+    ("entry", "exit_"),
+    [
+        ("kprobe:vfs_read", "kretprobe:vfs_write"),
+        ("kprobe:vfs_read", "kprobe:vfs_read"),
+        ("kprobe:vfs_read", "kretprobe:vfs_*"),
+        ("kprobe:vfs_read+4", "kretprobe:vfs_read"),
+        ("kprobe:xfs:xfs_read", "kretprobe:xfs:xfs_read"),
+        ("kprobe:0x10", "kretprobe:0x10"),
+        ("kprobe:hidden_from_ftrace", "kretprobe:hidden_from_ftrace"),
+    ],
+)
+def test_other_pairs_are_no_session(entry: str, exit_: str) -> None:
+    assert session(entry, exit_, NewMachine("m")) is None
+
+
+@pytest.mark.parametrize("lacking", ["kprobe_multi", "kprobe_session"])
+def test_a_kernel_that_cannot_has_no_session(lacking: str) -> None:
+    target = NewMachine("m")
+    target.without = frozenset({lacking})
+    assert session("kprobe:vfs_read", "kretprobe:vfs_read", target) is None
+
+
 def test_lists_have_modules_where_the_pattern_has_one() -> None:
     target = request(Machine("m"))
     assert list(KPROBE.listed(("*_read",), target)) == ["kprobe:vfs_read", "kprobe:xfs_read"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -48,14 +50,27 @@ def test_each_has_its_name_when_the_body_asks_for_it(guest: Guest) -> None:
     assert re.search(r"^@\[kprobe:vfs_read\]: \d+$", done.stdout, re.MULTILINE), done
 
 
+def test_a_name_of_several_functions_is_all_of_them(guest: Guest) -> None:
+    """The kernel itself takes no such name."""
+    target = target_of(guest)
+    symbols = Path(target.path, "raw", "kallsyms").read_text()
+    counts = Counter(re.findall(r"^\w+ [tT] (\w+)$", symbols, re.MULTILINE))
+    name = next(name for name, count in counts.items() if count > 1 and target.kernel_functions().modules_of(name))
+    running = start_trace(guest, f"kprobe:{name}, kretprobe:{name} {{ @ = count(); }}")
+    events = guest.run(["/bin/sh", "-c", "readlink /proc/[1-9]*/fd/* | grep -c perf_event"])
+    done = running.interrupt()
+    assert done.stderr.splitlines()[-1] == "Attached 2 probes"
+    assert 2 <= int(events.stdout) <= 2 * counts[name]
+
+
 @pytest.mark.kernels("6.12", "newest")
 def test_two_thousand_functions_take_one_program_and_one_link(guest: Guest) -> None:
     functions = target_of(guest).kernel_functions()
     letter = next(c for c in "abcdefghijklmnopqrstuvw" if len({n for _, n in functions.match(f"{c}*")}) > 2000)
     script = f"kprobe:{letter}* /pid == cpid/ {{ @ = count(); }}"
     running = start_trace(guest, script, timeout=120)
-    links = guest.run(["/bin/sh", "-c", "ls /proc/*/fdinfo 2>/dev/null | wc -l"])
-    assert links.status == 0
+    links = guest.run(["/bin/sh", "-c", "cat /proc/[1-9]*/fdinfo/* 2>/dev/null | grep link_type"])
+    assert links.stdout == "link_type:\tkprobe_multi\n"
     done = running.interrupt()
     [attached] = re.findall(r"^Attached (\d+) probes$", done.stderr, re.MULTILINE)
     assert int(attached) > 2000, done.stderr
@@ -137,8 +152,7 @@ def test_a_module_that_is_not_loaded_is_named(guest: Guest) -> None:
 
 def test_missing_ones_can_be_passed_over(guest: Guest) -> None:
     script = (
-        'config = { missing_probes = "warn" } '
-        "kprobe:no_such_function,kprobe:vfs_read /pid == cpid/ { @ = count(); }"
+        'config = { missing_probes = "warn" } kprobe:no_such_function,kprobe:vfs_read /pid == cpid/ { @ = count(); }'
     )
     done = trace(guest, script, workload=CAT)
     assert done.status == 0, done.stderr
