@@ -36,36 +36,11 @@ class NoMatch(AttachPointError):
 Setting = str | int | tuple[str, ...] | tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PointSpec:
-    """An attach point that a probe type has read but not yet matched: its settings as plain data."""
+class _Settings:
+    """What has settings, by the kind of value that a setting is known to have."""
 
-    probe_type: str
+    __slots__ = ()
     settings: Mapping[str, Setting]
-
-    def text(self, key: str) -> str:
-        value = self.settings[key]
-        assert isinstance(value, str)
-        return value
-
-    def number(self, key: str) -> int:
-        value = self.settings[key]
-        assert isinstance(value, int)
-        return value
-
-
-@dataclass(frozen=True, slots=True)
-class ConcretePoint:
-    """What one program is attached to, by one link: one place, or with a multi link several.
-
-    `name` is the probe's full name (what `probe` prints); that of several places is the text with its wildcard.
-    `settings` is all that `attach` needs, as plain data. `count` is the number of places.
-    """
-
-    probe_type: str
-    name: str
-    settings: Mapping[str, Setting]
-    count: int = 1
 
     def text(self, key: str) -> str:
         value = self.settings[key]
@@ -90,6 +65,28 @@ def _items(settings: Mapping[str, Setting], key: str) -> tuple[str, ...] | tuple
     value = settings.get(key, ())
     assert isinstance(value, tuple)
     return value
+
+
+@dataclass(frozen=True, slots=True)
+class PointSpec(_Settings):
+    """An attach point that a probe type has read but not yet matched: its settings as plain data."""
+
+    probe_type: str
+    settings: Mapping[str, Setting]
+
+
+@dataclass(frozen=True, slots=True)
+class ConcretePoint(_Settings):
+    """What one program is attached to, by one link: one place, or with a multi link several.
+
+    `name` is the probe's full name (what `probe` prints); that of several places is the text with its wildcard.
+    `settings` is all that `attach` needs, as plain data. `count` is the number of places.
+    """
+
+    probe_type: str
+    name: str
+    settings: Mapping[str, Setting]
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ All of it is file descriptors, so nothing stays behind when the process is kille
 from __future__ import annotations
 
 import errno
-import os
 import select
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from ...core.linux import bpf
 from ...core.linux.ringbuf import RingBuffer
 from ...core.probe import Link, SequenceLink
 from .failures import FailureCounts
+from .links import Links
 from .maps import Maps
 from .processes import TracedProcess
 from .programs import Programs
@@ -27,9 +27,6 @@ from .signals import RunSignals
 _LAST_RECORD = 0.5
 #: The smallest packet that the kernel runs a program on: an Ethernet header.
 _PACKET = bytes(14)
-#: From so many links on they are closed at once; and how many threads do that.
-_MANY_LINKS = 4
-_THREADS = 32
 
 
 class KernelSession:
@@ -59,8 +56,7 @@ class KernelSession:
         self._process = process
         self._by_hand = descriptors
         self._verbose = verbose
-        self._links: list[Link] = []
-        self._kept: list[int] = []
+        self._links = Links()
         self._sequence: SequenceLink | None = None
         self._was_read = False
         self._stopped = False
@@ -76,14 +72,14 @@ class KernelSession:
             self._poll.register(descriptor, select.POLLIN)
 
     def add_link(self, link: Link) -> None:
-        self._links.append(link)
+        self._links.add(link)
 
     def keep(self, descriptor: int) -> None:
-        """What a link leaves behind: to be closed after all else, since that takes the kernel long."""
-        self._kept.append(descriptor)
+        """What the link that is added next leaves behind."""
+        self._links.keep(descriptor)
 
     def add_sequence(self, link: SequenceLink) -> None:
-        self._links.append(link)
+        self._links.add(link)
         self._sequence = link
 
     def read_sequence(self) -> Iterator[bytes]:
@@ -136,25 +132,12 @@ class KernelSession:
 
     def stop(self) -> None:
         self._stopped = True
-        self._detach()
+        self._links.detach()
         if self._process is not None:
             self._process.terminate()
             if self._verbose and self._process.ending:
                 sys.stderr.write(f"Child {self._process.ending}\n")
                 self._process.ending = ""
-
-    def _detach(self) -> None:
-        links, self._links = self._links[::-1], []
-        if len(links) < _MANY_LINKS:
-            for link in links:
-                link.close()
-            return
-        from concurrent.futures import ThreadPoolExecutor
-
-        # The kernel lets many wait at once for the grace period of RCU that follows each.
-        with ThreadPoolExecutor(_THREADS) as pool:
-            for _ in pool.map(lambda link: link.close(), links):
-                pass
 
     def run_end_probes(self) -> None:
         self._run_all("end")
@@ -184,7 +167,7 @@ class KernelSession:
                     raise
 
     def close(self) -> None:
-        self._detach()
+        self._links.detach()
         if self._ring is not None:
             self._ring.close()
             self._ring = None
@@ -192,7 +175,5 @@ class KernelSession:
         self._maps.close()
         if self._process is not None:
             self._process.close()
-        # The kernel waits two grace periods for each perf event, and lets nobody wait beside (event_mutex).
-        while self._kept:
-            os.close(self._kept.pop())
+        self._links.close()
         self._signals.restore()

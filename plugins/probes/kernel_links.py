@@ -50,7 +50,7 @@ def attach(point: ConcretePoint, request: AttachRequest, *, is_return: bool) -> 
         raise AttachPointError(text.format(point.name)) from error
 
 
-def _attach_type(point: ConcretePoint) -> AttachType:
+def _attach_type(point: ConcretePoint) -> int:
     return AttachType.TRACE_KPROBE_SESSION if "session" in point.settings else AttachType.TRACE_KPROBE_MULTI
 
 

@@ -21,13 +21,13 @@ from ...core.probe import (
     PointSpec,
     ProbeType,
 )
-from ...core.types import UINT64, Type
+from ...core.types import Type
 from .parts import check_count, read_number, refuse_everything
-from .registers import argument_offset, context_type, registers
+from .register_values import RegisterArguments, RegisterReturn
+from .registers import context_type
 
 if TYPE_CHECKING:
     from ...core.artifacts import ProgramSpec
-    from ...core.emitter import Emitter, Value
     from ...core.target import Target
 
 _NO_KPROBES = "this kernel was built without kprobes (CONFIG_KPROBES)"
@@ -180,7 +180,7 @@ class FunctionProbe(ProbeType):
         return attach(program.point, request, is_return=self.is_return)
 
 
-class KprobeProbe(FunctionProbe):
+class KprobeProbe(RegisterArguments, FunctionProbe):
     names = ("kprobe", "k")
     searched: ClassVar[str] = "always"
     attached_backwards: ClassVar[bool] = True
@@ -196,23 +196,10 @@ class KprobeProbe(FunctionProbe):
             return None  # --unsafe: a perf event may be where ftrace, and with it a session, cannot
         return ConcretePoint(entry.probe_type, entry.name, {"functions": functions, "session": 1}, entry.count)
 
-    def argument(self, point: ConcretePoint, index: int, architecture: str) -> Type | None:
-        argument_offset(architecture, index)
-        return UINT64
 
-    def emit_argument(self, emitter: Emitter, index: int) -> Value:
-        return emitter.load(emitter.context(), UINT64, argument_offset(emitter.architecture, index))
-
-
-class KretprobeProbe(FunctionProbe):
+class KretprobeProbe(RegisterReturn, FunctionProbe):
     names = ("kretprobe", "kr")
     is_return = True
-
-    def return_value(self, point: ConcretePoint, target: Target) -> Type | None:
-        return UINT64
-
-    def emit_return_value(self, emitter: Emitter, type_: Type) -> Value:
-        return emitter.load(emitter.context(), UINT64, registers(emitter.architecture).return_value)
 
 
 def _functions(point: ConcretePoint) -> tuple[str, ...]:

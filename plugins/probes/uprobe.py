@@ -20,12 +20,12 @@ from ...core.probe import (
     PointSpec,
     ProbeType,
 )
-from ...core.types import UINT64, Struct, Type
-from .registers import argument_offset, context_type, registers
+from ...core.types import Struct, Type
+from .register_values import RegisterArguments, RegisterReturn
+from .registers import context_type
 
 if TYPE_CHECKING:
     from ...core.artifacts import ProgramSpec
-    from ...core.emitter import Emitter, Value
     from ...core.target import Target
 
 
@@ -129,7 +129,7 @@ class UserProbe(ProbeType):
         return attach(program.point, request, is_return=self.is_return)
 
 
-class UprobeProbe(UserProbe):
+class UprobeProbe(RegisterArguments, UserProbe):
     names = ("uprobe", "u")
 
     def describe(self, name: str, request: MatchRequest) -> Iterable[str]:
@@ -142,24 +142,11 @@ class UprobeProbe(UserProbe):
 
         return uprobe_args(point.name, self.binary(point), point.text("symbol"), target)
 
-    def argument(self, point: ConcretePoint, index: int, architecture: str) -> Type | None:
-        argument_offset(architecture, index)
-        return UINT64
 
-    def emit_argument(self, emitter: Emitter, index: int) -> Value:
-        return emitter.load(emitter.context(), UINT64, argument_offset(emitter.architecture, index))
-
-
-class UretprobeProbe(UserProbe):
+class UretprobeProbe(RegisterReturn, UserProbe):
     names = ("uretprobe", "ur")
     searched = "never"
     is_return = True
-
-    def return_value(self, point: ConcretePoint, target: Target) -> Type | None:
-        return UINT64
-
-    def emit_return_value(self, emitter: Emitter, type_: Type) -> Value:
-        return emitter.load(emitter.context(), UINT64, registers(emitter.architecture).return_value)
 
 
 def _number(text: str, complaint: str) -> int:

@@ -1,0 +1,73 @@
+"""The links of a run, and what they leave behind: closing them so that results need not wait for the kernel.
+
+The kernel waits for grace periods of RCU, some 40 ms, at every closing of a link, and again as long at that of the perf
+event that a link was to. For events it lets nobody wait beside (event_mutex), for links it does since Linux 6.15. So
+all links are closed at once, which ends the tracing, and the events one by one behind them, while output goes on.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from ...core.probe import Link
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+#: From so many links on they are closed at once; and how many threads do that.
+_MANY = 4
+_THREADS = 32
+
+
+class Links:
+    """Attached things, true while there are any."""
+
+    def __init__(self) -> None:
+        self._links: list[tuple[Link, list[int]]] = []
+        self._kept: list[int] = []
+        self._closer: ThreadPoolExecutor | None = None
+        self._closings: list[Future[None]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._links)
+
+    def add(self, link: Link) -> None:
+        self._links.append((link, self._kept))
+        self._kept = []
+
+    def keep(self, descriptor: int) -> None:
+        """A descriptor that nothing runs by any more once the link that is added next has been closed."""
+        self._kept.append(descriptor)
+
+    def detach(self) -> None:
+        """Close all links: nothing is traced when this returns. Raises what closing one raises."""
+        links, self._links = self._links[::-1], []
+        if len(links) < _MANY:
+            for link, kept in links:
+                self._kept += kept
+                link.close()
+            return
+        from concurrent.futures import ThreadPoolExecutor
+
+        self._closer = closer = ThreadPoolExecutor(1)
+
+        def detach(item: tuple[Link, list[int]]) -> None:
+            link, kept = item
+            link.close()
+            self._closings += [closer.submit(os.close, descriptor) for descriptor in kept]
+
+        with ThreadPoolExecutor(_THREADS) as pool:
+            for _ in pool.map(detach, links):
+                pass
+
+    def close(self) -> None:
+        """Returns when the kernel has been given everything back."""
+        self.detach()
+        while self._kept:
+            os.close(self._kept.pop())
+        if self._closer is not None:
+            self._closer.shutdown()
+            self._closer = None
+            for closing in self._closings:
+                closing.result()
