@@ -17,7 +17,7 @@ from .prerequisites import Unavailable
 #: What the archives call themselves in their Release files.
 _ARCHIVE, _SECURITY = "Debian", "Debian-Security"
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-_PATIENCE = 300.0
+_PATIENCE = 120.0
 """Seconds for one apt command."""
 
 
