@@ -5,10 +5,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 NAME := pybpftrace
-ROOMS := cli core passes plugins
+ROOMS := api cli core passes plugins
 # mypy takes the repository's root for the package through a link here. It walks into every directory below that does
 # not begin with a dot, so the link must not be reachable.
 TYPING := $(VENV)/typing
+# Live tests follow each other in one process, and so do those of each kernel (tests/conftest.py).
+SIDE_BY_SIDE := --numprocesses auto --dist loadgroup
 
 .PHONY: run test test-vm clean
 
@@ -22,10 +24,10 @@ test: $(VENV)/.installed-for-tests $(TYPING)/$(NAME)
 	$(BIN)/ruff check .
 	cd $(TYPING) && MYPYPATH=. ../../$(BIN)/mypy --config-file ../../pyproject.toml --cache-dir ../mypy $(ROOMS:%=-p $(NAME).%)
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 test-vm: $(VENV)/.installed-for-tests
-	$(BIN)/python -m pytest tests/vm
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/vm
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

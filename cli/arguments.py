@@ -32,6 +32,7 @@ class Arguments:
     probes_everything: bool = False
     probe_filter: str | None = None
     pid: int | None = None
+    dwarf_pids: tuple[int, ...] = ()
     command: str | None = None
     output: str | None = None
     format: str = "text"
@@ -53,6 +54,7 @@ class Arguments:
     emit: str | None = None
     target: str | None = None
     traceable_functions: str | None = None
+    debug_directories: tuple[str, ...] = ()
     no_features: tuple[str, ...] = ()
     cache: bool = True
     plugins: bool = True
@@ -70,6 +72,12 @@ class Arguments:
         """The script's own options, `--name=value` and `--name`, which has no value."""
         split = (word[2:].partition("=") for word in self.script_arguments if word.startswith("--"))
         return tuple((name, value if equals else None) for name, equals, value in split)
+
+    @property
+    def quotes_blanks(self) -> bool:
+        """True when `-c` has a quoted text with blanks, which only a shell would keep together."""
+        quoted = (word for word in (self.command or "").split(" ") if word[:1] in ("'", '"'))
+        return any(len(word) == 1 or word[-1] != word[0] for word in quoted)
 
     @property
     def watches_compilation(self) -> bool:

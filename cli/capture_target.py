@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ..api.compiler import TargetError, compile_script
+from ..api.house import House
+from ..api.script import read_file
+from ..core.compile_options import CompileOptions
 from ..core.config import Config
-from .arguments import Arguments
-from .compile import TargetError, compile_script
-from .house import House
-from .script import read_file
 from .usage import UsageError
 
 if TYPE_CHECKING:
+    from ..api.script import Script
     from ..core.target import Target
-    from .script import Script
 
 COMMAND = "capture-target"
 
@@ -39,11 +39,11 @@ def capture_scripts(machine: Target, directory: str, names: Sequence[str], envir
     from ..core.target.capture import RecordingTarget
 
     target = RecordingTarget(machine)
-    house = House(Arguments(cache=False))
+    house = House(remember=False)
     config = Config.from_environment(environment)
     scripts: list[Script] = [read_file(name) for name in names]
     for script in scripts:
-        compile_script(script, house, config, target)
+        compile_script(script, house, config, target, CompileOptions())
     try:
         target.save(directory)
     except ValueError as error:

@@ -53,6 +53,10 @@ OPTIONS = [
     Option("list_probes", "-l", "--list", group=_MAIN, is_flag=True, help="list probes: of a PATTERN, or of a script"),
     Option("command", "-c", "--cmd", group=_MAIN, metavar="CMD", help="start CMD and trace it"),
     Option("pid", "-p", "--pid", group=_MAIN, metavar="PID", callback=checks.pid, help="trace the process PID"),
+    Option(
+        "dwarf_pids", "--dwarf-pid", group=_MAIN, metavar="PID", multiple=True, callback=checks.pids,
+        help="unwind stacks of PID too (dw_ustack)",
+    ),
     Option("output", "-o", "--output", group=_MAIN, metavar="FILE", help="write the program's output to FILE"),
     Option("format", "-f", group=_MAIN, metavar="FORMAT", default="text", help="output format: text, json"),
     Option(
@@ -94,6 +98,10 @@ OPTIONS = [
     Option(
         "traceable_functions", "--traceable-functions", group=_MAIN, metavar="FILE",
         help="take the kernel's functions from FILE, in the form of available_filter_functions",
+    ),
+    Option(
+        "debug_directories", "--debuginfo", group=_MAIN, metavar="DIR[:DIR]", multiple=True,
+        callback=checks.directories, help="look for separate debug files in DIR before the usual places",
     ),
     Option(
         "probe_filter", "--probe-filter", group=_MAIN, metavar="REGEX",

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from statistics import mean, stdev
 from time import perf_counter_ns
 
+from ..api.compiler import compile_script, target_for
+from ..api.script import Script, ScriptError
 from ..core.config import Config
 from ..core.hookspecs import hookimpl
 from .arguments import Arguments
-from .compile import compile_script, target_for
-from .house import House
-from .script import Script, ScriptError
+from .settings import compile_settings, house_for
 
 ROUNDS = 10
 _UNITS = ((1e9, "s"), (1e6, "ms"), (1e3, "us"), (1.0, "ns"))
@@ -40,14 +40,15 @@ def time_compiler(script: Script, arguments: Arguments, environment: Mapping[str
     if script.compiled:
         raise ScriptError(f"{script.name}: there is nothing to compile in a compiled program")
     times = PassTimes()
-    house = House(arguments, [("pass times", times)])
-    config, target = Config.from_environment(environment), target_for(arguments, environment)
-    compile_script(script, house, config, target)
+    house = house_for(arguments, [("pass times", times)])
+    settings = compile_settings(arguments, environment)
+    config, target = Config.from_environment(environment), target_for(settings)
+    compile_script(script, house, config, target, settings.options)
     times.rounds.clear()
     whole: list[float] = []
     for _ in range(ROUNDS):
         begun = perf_counter_ns()
-        compile_script(script, house, config, target)
+        compile_script(script, house, config, target, settings.options)
         whole.append(perf_counter_ns() - begun)
     sys.stdout.write(table(times.rounds, whole) + "PASS\n")
 

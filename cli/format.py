@@ -11,9 +11,9 @@ import sys
 import tempfile
 from contextlib import suppress
 
+from ..api.compiler import CompileFailed
+from ..api.script import Script, ScriptError
 from .arguments import Arguments
-from .compile import CompileFailed
-from .script import Script, ScriptError
 
 
 def format_script(script: Script, arguments: Arguments) -> None:

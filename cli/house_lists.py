@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from .. import __version__
+from ..api.house import House
 from ..core.dump_columns import columns
+from ..core.library import Library, plugin_macro_file
 from ..core.pipeline import STAGES
-from .house import House
 
 
 def list_passes(house: House) -> str:
     """Each stage with the plugin that does it, then its passes in order. Raises: PluginError."""
     lines = []
-    chosen = dict(house.arguments.use)
+    chosen = house.use
     for stage in STAGES:
         implementations = getattr(house.manager.hook, stage.hook).get_hookimpls()
         # pluggy asks the plugin that was registered last first.
@@ -49,6 +50,9 @@ def _additions(house: House, plugin: Any) -> list[str]:
         items = (getattr(plugin, hook)() or ()) if hook in hooks else ()
         if items:
             found.append(f"{word} {', '.join(item.names[0] for item in items)}")
+    if "register_macros" in hooks:
+        names = Library(plugin_macro_file(given, "") for given in plugin.register_macros() or ()).names()
+        found.append(f"macros {', '.join(names)}")
     if "register_passes" in hooks:
         placed = plugin.register_passes() or ()
         found.append(f"passes {', '.join(placement.pass_.name for placement in placed)}")

@@ -11,19 +11,20 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
+from ..api.compiler import CompileFailed, CompileStopped, TargetError, compiled_program
+from ..api.house import InvariantError
+from ..api.plugin_objects import FormatError
+from ..api.runner import refusal, run_program
+from ..api.script import ScriptError
 from ..core.artifact_file import ArtifactError, save
 from ..core.cache import code_fingerprint
 from ..core.config import ConfigError
-from ..core.linux import machine
 from ..core.registry import PluginError
-from ..core.run import LoadError
+from ..core.run import LoadError, NothingToAttach
 from .arguments import Arguments
-from .compile import CompileFailed, CompileStopped, TargetError, compiled_program
-from .house import House, InvariantError
 from .messages import Messages
 from .remembered import keep, recall
-from .run import FormatError, run_program
-from .script import ScriptError, read_script
+from .settings import compile_settings, house_for, read_script, run_options
 from .usage import UsageError
 from .watching import Watching
 
@@ -91,15 +92,15 @@ def _command(words: Sequence[str], environment: Mapping[str, str], messages: Mes
 
         time_compiler(script, arguments, environment)
         return OK
-    refusal = _refusal() if arguments.runs else None
-    if refusal is not None:
-        messages.plain(refusal)
+    why_not = refusal() if arguments.runs else None
+    if why_not is not None:
+        messages.plain(why_not)
         return FAILED
     watching = Watching(arguments)
-    house = House(arguments, watching.observers)
+    house = house_for(arguments, watching.observers)
     try:
         watching.check_pass_names(house)
-        program = compiled_program(script, house, environment, fingerprint)
+        program = compiled_program(script, house, compile_settings(arguments, environment), fingerprint)
         if script.compiled:
             watching.show_saved(program)
         for warning in program.warnings:
@@ -108,8 +109,14 @@ def _command(words: Sequence[str], environment: Mapping[str, str], messages: Mes
             save(program, arguments.emit)
         if not arguments.runs:
             return OK
+        if arguments.quotes_blanks:
+            messages.warning("The command of -c is split at blanks; quotes keep nothing together there")
         try:
-            return run_program(program, house, environment)
+            return run_program(program, run_options(arguments, program, house, environment), house)
+        except NothingToAttach as error:
+            if not arguments.quiet:
+                sys.stdout.write(f"{error}\n")
+            return error.status
         except LoadError as error:
             messages.diagnostics(error.diagnostics, program.source)
             return error.status
@@ -124,25 +131,10 @@ def _command(words: Sequence[str], environment: Mapping[str, str], messages: Mes
 def _lists(arguments: Arguments) -> int:
     from .house_lists import list_passes, list_plugins
 
-    house = House(arguments)
+    house = house_for(arguments)
     sys.stdout.write(list_passes(house) if arguments.list_passes else "")
     sys.stdout.write(list_plugins(house) if arguments.list_plugins else "")
     return OK
-
-
-def _refusal() -> str | None:
-    """Why nothing can be traced by this process on this machine, as the text to print."""
-    missing = machine.missing_capability()
-    if missing is not None:
-        return f"ERROR: Missing {missing} capability, please run {PROGRAM} as the root user."
-    if machine.lockdown() == "confidentiality":
-        return (
-            "Kernel lockdown is enabled and set to 'confidentiality'.\n"
-            "BPF programs may not read kernel memory then, so nothing can be traced.\n"
-            "The level is set by the kernel parameter lockdown= and by secure boot;\n"
-            "kernel_lockdown(7) tells more."
-        )
-    return None
 
 
 def _usage(error: UsageError, messages: Messages) -> int:

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from ..core.terminal_text import guarded_message
+
 if TYPE_CHECKING:
     from ..core.diagnostics import Diagnostic
     from ..core.source import Source
@@ -33,14 +35,14 @@ class Messages:
         sys.stderr.flush()
 
     def error(self, text: str) -> None:
-        self.plain(self._coloured(f"ERROR: {text}", _RED))
+        self.plain(self._coloured(f"ERROR: {guarded_message(text)}", _RED))
 
     def bug(self, text: str) -> None:
-        self.plain(self._coloured(f"BUG: {text}", _RED))
+        self.plain(self._coloured(f"BUG: {guarded_message(text)}", _RED))
 
     def warning(self, text: str) -> None:
         if self.show_warnings:
-            self.plain(self._coloured(f"WARNING: {text}", _YELLOW))
+            self.plain(self._coloured(f"WARNING: {guarded_message(text)}", _YELLOW))
 
     def compile_warning(self, text: str) -> None:
         """A warning that was formatted without colour, with its excerpt below the first line."""

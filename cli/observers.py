@@ -13,11 +13,11 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..api.house import InvariantError
 from ..core.dump_columns import columns
 from ..core.hookspecs import hookimpl
 from ..core.invariants import check
 from .dumps import DUMPS, Dump, sections, tree_of
-from .house import InvariantError
 
 Write = Callable[[str], object]
 

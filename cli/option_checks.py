@@ -43,7 +43,7 @@ def debug_stages(context: click.Context, parameter: click.Parameter, values: Seq
     stages = [stage for value in values for stage in value.split(",")]
     for stage in stages:
         if stage not in DEBUG_STAGES:
-            raise UsageError(f"ERROR: USAGE: invalid option for -d: {stage}")
+            raise UsageError(f"ERROR: USAGE: invalid option for -d: {stage} (it takes {', '.join(DEBUG_STAGES)})")
     return tuple(stages)
 
 
@@ -54,6 +54,11 @@ def no_features(context: click.Context, parameter: click.Parameter, values: Sequ
         allowed = ",".join(OPTIONAL_FEATURES)
         raise UsageError(f"ERROR: USAGE: --no-feature can only have values '{allowed}'.")
     return tuple(sorted(names))
+
+
+def directories(context: click.Context, parameter: click.Parameter, values: Sequence[str]) -> tuple[str, ...]:
+    """Those of all values in their order. An empty one means the usual places, which are looked in anyway."""
+    return tuple(directory for value in values for directory in value.split(":") if directory)
 
 
 def buffering(context: click.Context, parameter: click.Parameter, value: str) -> str:
@@ -103,8 +108,14 @@ def choice(*choices: str) -> Any:
 
 
 def pid(context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
-    if value is None:
-        return None
+    return None if value is None else _pid(value)
+
+
+def pids(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[int, ...]:
+    return tuple(map(_pid, values))
+
+
+def _pid(value: str) -> int:
     try:
         number = parse_integer(value)
     except NumberError as error:

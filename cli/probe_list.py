@@ -10,15 +10,20 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..api.compiler import target_for
+from ..api.house import House
+from ..api.script import UNNAMED, Script, read_file
 from ..core.glob import has_wildcard
+from ..core.terminal_text import guarded
 from .arguments import Arguments
-from .house import House
 from .messages import Messages
-from .script import Script, read_file
+from .settings import compile_settings, house_for
 
 if TYPE_CHECKING:
+    from ..api.compiler import CompileSettings
     from ..core.compilation import Compilation
     from ..core.probe import MatchRequest, ProbeType
     from ..core.source import Source
@@ -33,9 +38,9 @@ _BATCH = 512
 
 def list_probes(arguments: Arguments, environment: Mapping[str, str], messages: Messages) -> None:
     """Raises: CompileFailed, ConfigError, PluginError, ScriptError, TargetError; OSError: what cannot be read."""
-    house = House(arguments)
+    house = house_for(arguments)
     script = _script(arguments)
-    compilation = _compilation(script, house, environment)
+    compilation = _compilation(script, house, compile_settings(arguments, environment))
     for warning in compilation.target.warnings:
         messages.warning(warning)
     warn = _once(messages.warning)
@@ -67,24 +72,25 @@ def patterns(written: str) -> list[str]:
 def _script(arguments: Arguments) -> Script | None:
     """The script whose points are asked for: that of -e, or a file; None when it is a pattern."""
     if arguments.program is not None:
-        return Script("stdin", os.fsencode(arguments.program))
+        return Script.of_text(UNNAMED, arguments.program)
     name = arguments.script
     return read_file(name) if name is not None and os.path.isfile(name) else None
 
 
-def _compilation(script: Script | None, house: House, environment: Mapping[str, str]) -> Compilation:
+def _compilation(script: Script | None, house: House, settings: CompileSettings) -> Compilation:
     from ..core.compilation import Compilation
     from ..core.config import Config
-    from .compile import compile_options, target_for
 
     pipeline = house.pipeline
+    functions = pipeline.functions()
     return Compilation(
-        target=target_for(house.arguments, environment),
-        functions=pipeline.functions(),
+        target=target_for(settings),
+        functions=functions,
+        library=pipeline.library(functions),
         probe_types=pipeline.probe_types(),
         pipeline=pipeline,
-        config=Config.from_environment(environment),
-        options=compile_options(house.arguments, script.directory if script else "."),
+        config=Config.from_environment(settings.environment),
+        options=replace(settings.options, directory=script.directory if script else "."),
     )
 
 
@@ -100,8 +106,9 @@ def _write(lines: Iterable[str]) -> None:
 
 
 def _flush(batch: list[str]) -> None:
-    """Names of files may have bytes that are no UTF-8; they go out as they are."""
-    sys.stdout.buffer.write("".join(f"{line}\n" for line in batch).encode("utf-8", "surrogateescape"))
+    """Names of files may have bytes that are no UTF-8; they go out as they are, but not to a terminal."""
+    text = "".join(f"{line}\n" for line in batch).encode("utf-8", "surrogateescape")
+    sys.stdout.buffer.write(guarded(text) if sys.stdout.isatty() else text)
     sys.stdout.flush()
     batch.clear()
 
@@ -113,12 +120,12 @@ def _program_lines(
     source: Source, compilation: Compilation, warn: Callable[[str], None], *, verbose: bool
 ) -> Iterator[str]:
     """Those of each attach point in the program's order, sorted; what the tracer itself runs is left out."""
+    from ..api.compiler import CompileFailed
     from ..core.diagnostics import CompileError
     from ..core.pipeline import STAGES
     from ..core.probe import AttachPointError, NoMatch
     from ..core.source import as_given
     from ..passes.typecheck.attach_points import match_parts, match_request
-    from .compile import CompileFailed
 
     diagnostics = compilation.diagnostics
     try:

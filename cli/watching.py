@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..api.house import House
 from .arguments import Arguments
-from .house import House
 from .usage import UsageError
 
 if TYPE_CHECKING:

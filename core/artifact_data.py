@@ -1,6 +1,6 @@
 """A compiled program as JSON data, and back with every value checked.
 
-Records are lists in the order of their dataclass's fields, bytes are base64 text, types are as `core.types.to_data`
+Records are lists in the order of their dataclass's fields, bytes are base64 text, types are as `core.type_data.to_data`
 makes them. The data may come from anybody, so reading takes nothing on trust: a value of the wrong kind, a number out
 of range or an index that points nowhere is a ValueError. It must not know about files, nor about the compiler.
 """
@@ -11,11 +11,22 @@ from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable
 from typing import Any
 
-from .artifacts import CompiledProgram, EventSpec, FailureSite, FunctionInfo, LineInfo, MapSpec, ProgramSpec, Relocation
+from .artifacts import (
+    KERNEL_KINDS,
+    CompiledProgram,
+    EventSpec,
+    FailureSite,
+    FunctionInfo,
+    LineInfo,
+    MapSpec,
+    ProgramSpec,
+    Relocation,
+)
 from .config import Config
 from .probe import ConcretePoint, Setting
 from .source import Source
-from .types import Array, Enum, Int, OwnedType, Pointer, Record, Struct, Tuple, Type, from_data, size_of, to_data
+from .type_data import from_data, to_data
+from .types import Array, Enum, Int, OwnedType, Pointer, Record, Struct, Tuple, Type, size_of
 
 _U32, _U64 = 1 << 32, 1 << 64
 _INSTRUCTION = 8
@@ -145,9 +156,11 @@ def _check_type(type_: Type) -> None:
                 _plain(int)[1](value)
             if size not in (1, 2, 4, 8):
                 raise ValueError(f"no enum has {size} bytes")
-        case OwnedType(params=params, integer=integer):
+        case OwnedType(params=params, integer=integer, formats=formats):
             for param in params:
                 _PARAMETER[1](param)
+            for format_ in formats:
+                _TEXT[1](format_)
             if integer is not None:
                 _check_type(integer)
     if not 0 <= size_of(type_) < _U32:
@@ -187,6 +200,12 @@ def _read_setting(data: Any) -> Any:
         case {"type": list(type_data), **rest} if not rest:
             return _read_type(type_data)
     raise ValueError("an event's setting is no plain data")
+
+
+def _read_file(data: object) -> tuple[int, str]:
+    """The first line and the name of a file that was imported."""
+    line, name = _items(data, 2)
+    return _COUNT[1](line), _TEXT[1](name)
 
 
 def _read_point_setting(data: object) -> Setting:
@@ -229,7 +248,8 @@ _PARAMETER = _one_of(str, int)
 _PLAIN_VALUE = _one_of(str, int, bool)
 _BYTES: Shape = (_write_bytes, _read_bytes)
 _TYPE: Shape = (to_data, _read_type)
-_SOURCE = _record(Source, _TEXT, (lambda text: text, _read_source_text))
+_FILE: Shape = (list, _read_file)
+_SOURCE = _record(Source, _TEXT, (lambda text: text, _read_source_text), _sequence(_FILE))
 _CONFIG: Shape = (Config.to_data, _read_config)
 _POINT = _record(ConcretePoint, _TEXT, _TEXT, _mapping((_write_setting, _read_point_setting)), _COUNT)
 _RELOCATION = _record(Relocation, _COUNT, _TEXT, _TEXT)
@@ -240,7 +260,11 @@ _PROGRAM_SPEC = _record(
 )
 _MAP = _record(MapSpec, _TEXT, _TEXT, _COUNT, _COUNT, _COUNT, _optional(_TYPE), _optional(_TYPE), _BYTES)
 _EVENT = _record(EventSpec, _NUMBER, _TEXT, _sequence(_TYPE), _mapping((_write_setting, _read_setting)))
-_FAILURE = _record(FailureSite, _COUNT, _COUNT, _TEXT, _TEXT, _COUNT, _COUNT, _COUNT, _COUNT)
+_FAILURE = _record(
+    FailureSite,
+    *(_COUNT, _COUNT, _TEXT, _TEXT, _COUNT, _COUNT, _COUNT, _COUNT),
+    _sequence(_sequence(_COUNT)),
+)
 _PROGRAM = _record(
     CompiledProgram,
     _SOURCE,
@@ -266,7 +290,7 @@ def _check_program(program: CompiledProgram) -> None:
         for relocation in spec.relocations:
             is_call = relocation.kind == "kfunc"
             last = relocation.index + (0 if is_call else 1)
-            if last >= slots or (not is_call and relocation.name not in maps):
+            if last >= slots or (relocation.kind not in KERNEL_KINDS and relocation.name not in maps):
                 raise ValueError("a relocation points nowhere")
         if any(line.index >= slots for line in spec.lines):
             raise ValueError("a source line belongs to no instruction")

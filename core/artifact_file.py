@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .artifacts import CompiledProgram
 
 MAGIC = "pybpftrace-program"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 5
 #: No header is longer, and no program comes near this size.
 _HEADER_LIMIT = 128
 _FILE_LIMIT = 256 << 20

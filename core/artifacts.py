@@ -1,15 +1,15 @@
-"""What crosses each stage boundary.
+"""What crosses each stage boundary of a compilation.
 
 An artifact is frozen: a stage never changes what it was given. The first three point into the tree; `CompiledProgram`
 is plain data that can be saved and loaded again, so that load and output need neither the tree nor the code
-generator.
+generator. What load hands to output is alive, and in `session.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from .config import Config
 from .frozen import dataclass
@@ -100,12 +100,19 @@ class ExpandedProgram:
     probes: tuple[ExpandedProbe, ...]
 
 
+#: The kinds of relocations that name something of the running kernel: of loads, and with those of calls.
+KERNEL_LOADS = ("kernel_variable", "kernel_symbol")
+KERNEL_KINDS = (*KERNEL_LOADS, "kfunc")
+
+
 @dataclass(frozen=True, slots=True)
 class Relocation:
     """What load puts into the instruction at `index`.
 
-    `kind`: a two-slot load takes the fd of the map `name` ('map') or the address of its only value ('map_value'); a
-    call, which is one slot, takes the id of the kernel function `name` in the BTF of the running kernel ('kfunc').
+    `kind`: a two-slot load takes the fd of the map `name` ('map'), the address of its only value ('map_value'), the id
+    of the per-CPU variable `name` in the BTF of the running kernel ('kernel_variable'), or the address of the symbol
+    `name` of the kernel or a module ('kernel_symbol'); a call, which is one slot, takes the id of the kernel function
+    `name` in the kernel's BTF ('kfunc').
     """
 
     index: int
@@ -169,6 +176,11 @@ class MapSpec:
         return self.name.startswith("@")
 
     @property
+    def is_constant(self) -> bool:
+        """True when no program changes it: load fills and freezes it."""
+        return self.name in (ZEROS_MAP, C_CONSTANTS_MAP) or self.name.startswith(TABLE_PREFIX)
+
+    @property
     def per_cpu(self) -> bool:
         return "percpu_" in self.kind
 
@@ -187,7 +199,8 @@ class EventSpec:
 class FailureSite:
     """One call site that can fail at run time; it owns slot `index` of the failure counters (see `FAILURES_MAP`).
 
-    An event that found no space is lost and has neither `helper` nor `message`. `program` indexes the programs.
+    An event that found no space is lost and has neither `helper` nor `message`. `program` indexes the programs. `calls`
+    are the places (line, column, end line, end column) of the macro calls that the code comes from, innermost first.
     """
 
     index: int
@@ -198,17 +211,32 @@ class FailureSite:
     column: int
     end_line: int
     end_column: int
+    calls: tuple[tuple[int, int, int, int], ...] = ()
 
 
 #: The compiler's own maps. Failures: one value of 16 bytes per site (u64 count, s64 last code). Globals: 8 bytes each.
 EVENTS_MAP = "events"
 SCRATCH_MAP = "scratch"
+LARGE_SCRATCH_MAP = "large_scratch"
 FAILURES_MAP = "failures"
 GLOBALS_MAP = "globals"
 ZEROS_MAP = "zeros"
+#: Packets on their way to files: a record is the id of an event (u64), whose settings are `file` and `offset`, the time
+#: (u64, ns of the boot clock), how many bytes of the packet were asked for (u64), and as many as fit (PACKET_LIMIT).
+PACKETS_MAP = "packets"
+PACKET_HEADER_SIZE = 24
+#: A perf record's size is a u16; beside the packet it has a header, a u32, our header, and padding.
+PACKET_LIMIT = 0xFFF8 - 8 - 4 - PACKET_HEADER_SIZE - 4
+#: What user stacks are unwound with. The maps of rows (`core.binary.unwind_rows`; each binary's are together) and of
+#: mappings are as large as load makes them. A mapping, 32 bytes: u64 address, u64 length, u64 what its addresses are
+#: above the file's own, u32 first row, u32 number of rows. A process by its id (u32): u32 first mapping, u32 number of
+#: mappings, which are ascending by address.
+UNWIND_ROWS_MAP, UNWIND_MAPPINGS_MAP, UNWIND_PROCESSES_MAP = "unwind_rows", "unwind_mappings", "unwind_processes"
 #: Variables of imported C files, all of them in one value; programs cannot write to the constants.
 C_CONSTANTS_MAP, C_VARIABLES_MAP = "c_constants", "c_variables"
-GLOBALS = ("start_time", "cpid")
+#: Tables of the standard library, a map of one value each.
+TABLE_PREFIX = "table_"
+GLOBALS = ("start_time", "cpid", "ncpus", "tai_offset")
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,73 +261,3 @@ class CompiledProgram:
 
     def map(self, name: str) -> MapSpec:
         return next(m for m in self.maps if m.name == name)
-
-
-class Session(Protocol):
-    """The load artifact: programs loaded, begin probes run, the rest attached, a `-c` child waiting to start.
-
-    The output stage drives it: `release`, then `run_signal_probes`, `read_span`, `wait` ... until `finished` or an
-    exit; then `stop`, `run_end_probes`, the last spans and maps, `close`. In a run of tests or benchmarks nothing is
-    attached: `run_program` for each of them, with the spans of each, then `close`. Every method that talks to the
-    kernel may raise KernelError.
-    """
-
-    program: CompiledProgram
-    #: What `Attached N probes` says: links, each function of a multi link, begin, end and self probes.
-    attached: int
-    #: The process of `-p` or `-c`, or None.
-    pid: int | None
-
-    def release(self) -> None:
-        """Lets the `-c` child go, once the output is ready for what it does. Raises LoadError: it cannot be run."""
-
-    def wait(self, timeout_ms: int) -> None:
-        """Sleeps until events wait, a signal came, the process ended, or the time is over."""
-
-    def read_span(self) -> bytes:
-        """Takes the records that are ready off the event ring buffer; empty when there are none.
-
-        Records come as the kernel wrote them: u32 length with the busy (1 << 31) and discard (1 << 30) flags, u32 page
-        offset, data, padding to 8 bytes. A span ends before the first busy record and holds whole records only.
-        """
-
-    def read_map(self, spec: MapSpec) -> list[tuple[bytes, bytes | list[bytes]]]:
-        """All entries of a map: key, value; for a per-CPU map one value per possible CPU."""
-
-    def clear_map(self, spec: MapSpec) -> None:
-        """Removes all keys of a script map; a scalar map's value and the mark behind it become zero bytes."""
-
-    def zero_map(self, spec: MapSpec) -> None:
-        """Sets every value to zero bytes on all CPUs; keys stay, and so does the mark behind a scalar map's value."""
-
-    def failures(self) -> list[tuple[FailureSite, int, int]]:
-        """(site, new failures, last code) for every site that failed since the last call."""
-
-    def finished(self) -> bool:
-        """True when the run shall end: SIGINT or SIGTERM came, the process of `-p` or `-c` is gone, or only begin and
-        end probes exist, so that no further event can come. A run of tests or benchmarks only ends for a signal."""
-
-    def stop(self) -> None:
-        """Detaches all probes and terminates a child that still runs. May be called twice."""
-
-    def read_sequence(self) -> Iterator[bytes]:
-        """What is to be copied to standard output when everything is attached: the text of an iterator, if there is
-        one. Ends early when a signal that ends the run comes. `finished` once it has been read."""
-
-    def run_end_probes(self) -> None: ...
-
-    def run_signal_probes(self) -> None:
-        """Runs the programs of `self:signal` in the script's order, once for all signals since the last call."""
-
-    def runnable(self, lifecycle: str) -> Sequence[ProgramSpec]:
-        """The loaded programs of a lifecycle other than 'attached', in the script's order."""
-
-    def run_program(self, program: ProgramSpec, repeat: int = 1) -> tuple[int, int]:
-        """Runs a test or a benchmark: (return value of its last run as u32, ns of one run on average).
-
-        A test's time is that of the whole system call. A signal that ends the run also ends a long repetition: then it
-        raises a KernelError with EINTR.
-        """
-
-    def close(self) -> None:
-        """Gives back everything held. May be called twice."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields
-from functools import cache
 from typing import TypeAlias
 
 from .frozen import dataclass
@@ -460,11 +459,6 @@ class Program(Node):
     functions: tuple[Function, ...]
     probes: tuple[Probe, ...]
     c_files: tuple[CFile, ...] = ()
-
-
-@cache
-def _member_names(kind: type[Node]) -> tuple[str, ...]:
-    return tuple(member.name for member in fields(kind) if member.name != "span")
 
 
 #: Types of members that are no nodes, as they are annotated above.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from .artifact_file import ArtifactError, from_bytes, to_bytes
 from .digest import digest
-from .target.cache_directory import cache_directory, is_private, read_private_file, write_private_file
+from .target.cache_directory import cache_room, evict, read_private_file, write_private_file
 from .target.dependency import still_holds
 
 if TYPE_CHECKING:
@@ -43,19 +43,25 @@ def code_fingerprint() -> list[object]:
     metadata would cost more to read (importlib.metadata takes 30 ms to import), and neither sees an edited file.
     """
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    own = [
+    own = source_stamps(*(os.path.join(root, room) for room in ("core", "passes", "plugins", "api", "cli")))
+    return [own, *map(_package_stamp, _COMPILER_PACKAGES), sys.version]
+
+
+def source_stamps(*directories: str) -> str:
+    """A digest that changes when one of our own source files in the directories, or below them, does."""
+    stamps = [
         f"{name} {status.st_size} {status.st_mtime_ns}"
-        for room in ("core", "passes", "plugins", "cli")
-        for name, status in _source_files(os.path.join(root, room))
+        for directory in directories
+        for name, status in _source_files(directory)
     ]
-    return [digest("\n".join(own).encode()), *map(_package_stamp, _COMPILER_PACKAGES), sys.version]
+    return digest("\n".join(stamps).encode())
 
 
 def _source_files(directory: str) -> list[tuple[str, os.stat_result]]:
     found: list[tuple[str, os.stat_result]] = []
     with os.scandir(directory) as entries:
         for entry in sorted(entries, key=lambda e: e.name):
-            if entry.name.endswith((".py", ".lark")):
+            if entry.name.endswith((".py", ".lark", ".bt")):
                 found.append((entry.path, entry.stat()))
             elif entry.is_dir() and entry.name != "__pycache__":
                 found.extend(_source_files(entry.path))
@@ -81,17 +87,8 @@ class CompileCache:
     @classmethod
     def open(cls) -> CompileCache | None:
         """The user's cache, made with mode 0700 if need be; None where there can be none or others could write it."""
-        base = cache_directory()
-        if base is None:
-            return None
-        directory = os.path.join(base, _PROGRAMS)
-        try:
-            with suppress(FileExistsError):
-                os.mkdir(directory, mode=0o700)
-            status = os.lstat(directory)
-        except OSError:
-            return None
-        return cls(directory) if is_private(status) and os.path.isdir(directory) else None
+        directory = cache_room(_PROGRAMS)
+        return None if directory is None else cls(directory)
 
     def _path(self, key: str) -> str:
         return os.path.join(self._directory, key)
@@ -116,17 +113,6 @@ class CompileCache:
         """Keeps a program. Nothing happens when it cannot be written or holds settings that are no plain data."""
         try:
             write_private_file(self._path(key), to_bytes(program, tuple(dependencies)), flush=False)
-            self._evict()
+            evict(self._directory, ENTRY_LIMIT, BYTE_LIMIT)
         except (OSError, ValueError):
             return
-
-    def _evict(self) -> None:
-        """Removes what was used longest ago until the rest is within the limits."""
-        with os.scandir(self._directory) as entries:
-            files = sorted(((e.stat(follow_symlinks=False), e.path) for e in entries), key=lambda f: -f[0].st_mtime_ns)
-        total = 0
-        for count, (status, path) in enumerate(files, 1):
-            total += status.st_size
-            if count > ENTRY_LIMIT or total > BYTE_LIMIT:
-                with suppress(FileNotFoundError):  # another run evicts too
-                    os.unlink(path)

@@ -20,12 +20,15 @@ class CallArguments:
         self._constants = constants
 
     def literal(self, index: int) -> int | bytes | bool | None:
-        """The value of a literal argument, else None."""
-        argument = self._argument(index)
-        if isinstance(argument, ast.IntegerLiteral | ast.StringLiteral | ast.BooleanLiteral):
-            return argument.value
-        known = None if argument is None else self._constants.get(argument)
-        return known if isinstance(known, int | bytes) else None
+        """The value of a literal argument, else None. A number of 64 bits is one too: `getopt` leaves such casts."""
+        match self._argument(index):
+            case ast.IntegerLiteral() | ast.StringLiteral() | ast.BooleanLiteral() as argument:
+                return argument.value
+            case ast.Cast(_, ast.NamedType(name="int64" | "uint64"), ast.IntegerLiteral(value=value)) if value >= 0:
+                return value
+            case argument:
+                known = None if argument is None else self._constants.get(argument)
+                return known if isinstance(known, int | bytes) else None
 
     def map_name(self, index: int) -> str | None:
         """The name of an argument that is a map written without keys, else None."""
@@ -36,6 +39,14 @@ class CallArguments:
         """The text of an argument that is a bare identifier, else None."""
         argument = self._argument(index)
         return argument.name if isinstance(argument, ast.Identifier) else None
+
+    def called(self, index: int) -> tuple[str, str | None] | None:
+        """What an argument calls, if it is a call: the function's name, and the bare word that it begins with."""
+        argument = self._argument(index)
+        if not isinstance(argument, ast.Call):
+            return None
+        first = argument.arguments[0] if argument.arguments else None
+        return argument.name, first.name if isinstance(first, ast.Identifier) else None
 
     def _argument(self, index: int) -> ast.Expression | None:
         return self._arguments[index] if index < len(self._arguments) else None

@@ -12,40 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from .c_functions import CFunction, CModule
 from .c_types import CTypes, NoCTypes
+from .compile_options import CompileOptions
 from .config import Config
 from .diagnostics import Diagnostics
-from .frozen import dataclass
 from .function import Function
+from .library import Library
 from .probe import ProbeType
 from .registry import Registry
 
 if TYPE_CHECKING:
     from .pipeline import Pipeline
     from .target import Target
-
-
-@dataclass(frozen=True, slots=True)
-class CompileOptions:
-    """What the command line says of a compilation.
-
-    `pid` is the process of `-p`; `has_child` tells that `-c` will start one. `counts_misses` asks for programs that
-    count failed reads and look-ups too (`-k`), which ordinary ones let pass. `arguments` are the script's own: the
-    positional ones, and `named` ones as (name, text) for `getopt`, with a text of None for a bare `--name`.
-    `include_directories` and `include_files` (-I, --include) are for the C preamble. `directory` is where the script's
-    imports are looked for. `allows_unsafe` is `--unsafe`, `probes_everything` is
-    `--probe-everything`.
-    """
-
-    pid: int | None = None
-    has_child: bool = False
-    counts_misses: bool = False
-    arguments: tuple[str, ...] = ()
-    named: tuple[tuple[str, str | None], ...] = ()
-    include_directories: tuple[str, ...] = ()
-    include_files: tuple[str, ...] = ()
-    directory: str = "."
-    allows_unsafe: bool = False
-    probes_everything: bool = False
 
 
 @mutable_dataclass(slots=True)
@@ -60,6 +37,7 @@ class Compilation:
     config: Config = field(default_factory=Config)
     c_types: CTypes = field(default_factory=NoCTypes)
     c_modules: tuple[CModule, ...] = ()
+    library: Library = field(default_factory=Library)
     options: CompileOptions = field(default_factory=CompileOptions)
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
 

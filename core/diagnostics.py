@@ -12,6 +12,7 @@ from enum import Enum
 
 from .frozen import dataclass
 from .source import Source, Span, display
+from .terminal_text import guarded_message
 
 
 class Severity(Enum):
@@ -27,10 +28,10 @@ _COLOURS = {Severity.ERROR: "\x1b[31m", Severity.WARNING: "\x1b[33m"}
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A second place that belongs to a diagnostic, such as an earlier definition."""
+    """A second place that belongs to a diagnostic, such as an earlier definition; or more to say of the first one."""
 
     message: str
-    span: Span
+    span: Span | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,10 @@ class CompileError(Exception):
     def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
         super().__init__("; ".join(d.message for d in diagnostics))
         self.diagnostics = diagnostics
+
+
+#: An address of which nothing says whether it is the kernel's or a process's.
+_WITHOUT_SPACE = "Addrspace is not set"
 
 
 class Diagnostics:
@@ -75,6 +80,11 @@ class Diagnostics:
         self, message: str, span: Span | None = None, *, hints: Iterable[str] = (), notes: Iterable[Note] = ()
     ) -> None:
         self.add(Diagnostic(Severity.WARNING, message, span, tuple(hints), tuple(notes)))
+
+    def warn_of_space(self, span: Span) -> None:
+        """Records, once in a compilation, that nobody knows which memory is read."""
+        if not any(d.message == _WITHOUT_SPACE for d in self.recorded):
+            self.warning(_WITHOUT_SPACE, span)
 
     @property
     def failed(self) -> bool:
@@ -126,14 +136,21 @@ def _untab(raw: str) -> str:
     return display(raw).replace("\t", "    ")
 
 
-def format_diagnostic(diagnostic: Diagnostic, source: Source | None, *, colour: bool = False) -> str:
-    """The text of one diagnostic: the main line, its excerpt, notes, hints, then the macro calls that
-    the place came from, innermost first; ends with a newline."""
+def format_diagnostic(
+    diagnostic: Diagnostic, source: Source | None, *, colour: bool = False, of_script: bool = False
+) -> str:
+    """The text of one diagnostic: the main line, its excerpt, notes, hints, then the macro calls that the place came
+    from, innermost first; ends with a newline. A message `of_script` is what the script itself says, which is shown as
+    it is and without an excerpt."""
     label = diagnostic.severity.value
-    lines = _place(source, diagnostic.span, f"{label}: {diagnostic.message}", diagnostic.severity, colour)
+    # Other messages have names from files and processes in them.
+    message = diagnostic.message if of_script else guarded_message(diagnostic.message)
+    lines = _place(source, diagnostic.span, f"{label}: {message}", diagnostic.severity, colour)
+    if of_script:
+        del lines[1:]
     for note in diagnostic.notes:
-        lines += _place(source, note.span, f"{label}: {note.message}", diagnostic.severity, colour)
-    lines += [f"HINT: {hint}" for hint in diagnostic.hints]
+        lines += _place(source, note.span, f"{label}: {guarded_message(note.message)}", diagnostic.severity, colour)
+    lines += [guarded_message(f"HINT: {hint}") for hint in diagnostic.hints]
     call = diagnostic.span.expanded_from if diagnostic.span else None
     while call is not None:
         lines += _place(source, call, f"{label}: expanded from", diagnostic.severity, colour)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .source import Source, Span, display
-from .types import Array, Field, Pointer, Record, Struct, Tuple, Type, to_data
+from .type_data import to_data
+from .types import Array, Field, Pointer, Record, Struct, Tuple, Type
 
 _EXCERPT = 60
 #: A struct with more members is shown by its name alone; the kernel has some with hundreds.
@@ -38,7 +39,7 @@ def type_text(type_: Type) -> str:
 
 
 def type_data(type_: Type) -> list[object]:
-    """A type as `core.types.to_data` makes it, in which a long struct is one by name."""
+    """A type as `core.type_data.to_data` makes it, in which a long struct is one by name."""
     return to_data(_brief(type_))
 
 

@@ -35,7 +35,7 @@ def _variant_text(source: Source, probe: TypedProbe, number: int, variant: Varia
 
 
 def types_to_data(typed: TypedProgram) -> dict[str, object]:
-    """The same as JSON data. Types are as `core.types.to_data` makes them, long structs by name; `span` is byte
+    """The same as JSON data. Types are as `core.type_data.to_data` makes them, long structs by name; `span` is byte
     offsets."""
     return {
         "maps": [

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 if TYPE_CHECKING:
-    from .artifacts import CompiledProgram, ExpandedProgram, Program, Session, TypedProgram
+    from .artifacts import CompiledProgram, ExpandedProgram, Program, TypedProgram
     from .compilation import Compilation
     from .function import Function
+    from .library import Given
     from .output import FormatType
     from .pipeline import Pass, Placement
     from .probe import ProbeType
     from .run import RunOptions
+    from .session import Session
     from .source import Source
 
 PROJECT = "pybpftrace"
@@ -74,6 +76,12 @@ def register_passes() -> Sequence[Placement] | None:
 @hookspec
 def register_functions() -> Sequence[Function] | None:
     """Functions to add to the language."""
+
+
+@hookspec
+def register_macros() -> Sequence[Given] | None:
+    """Macros to add to the language, written in it: for each file its path, or (name, text). A script can use them as
+    those of the standard library."""
 
 
 @hookspec

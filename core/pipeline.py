@@ -19,10 +19,12 @@ from .registry import PluginError, Registry, builtin_objects
 
 if TYPE_CHECKING:
     from .artifacts import CompiledProgram
-    from .compilation import Compilation, CompileOptions
+    from .compilation import Compilation
+    from .compile_options import CompileOptions
     from .config import Config
     from .diagnostics import Diagnostics
     from .function import Function
+    from .library import Given, Library
     from .probe import ProbeType
     from .source import Source
     from .target import Target
@@ -102,7 +104,8 @@ class Pipeline:
 
         Raises: CompileError: with all diagnostics; StageStopped: after the stage named by `stop_after`.
         """
-        from .compilation import Compilation, CompileOptions
+        from .compilation import Compilation
+        from .compile_options import CompileOptions
         from .config import Config
         from .diagnostics import Diagnostics
 
@@ -117,6 +120,9 @@ class Pipeline:
             options=options or CompileOptions(),
             diagnostics=diagnostics or Diagnostics(),
         )
+        compilation.library = self.library(compilation.functions)
+        for dependency in compilation.library.dependencies:
+            target.remember(dependency)
         artifact: Any = source
         for stage in COMPILE_STAGES:
             artifact = self.run_stage(stage, artifact, compilation=compilation)
@@ -176,6 +182,19 @@ class Pipeline:
 
     def probe_types(self) -> Registry[ProbeType]:
         return self._registry("PROBE_TYPES", "register_probe_types")
+
+    def library(self, functions: Registry[Function]) -> Library:
+        """All macros that are not a script's own, built-in ones first. Raises: PluginError: on a name clash with each
+        other or with one of the functions."""
+        from .library import Library, builtin_macro_files, plugin_macro_file
+
+        library = Library(builtin_macro_files())
+        for implementation in self._plugins.hook.register_macros.get_hookimpls():
+            files: Sequence[Given] = implementation.function() or ()  # type: ignore[assignment]  # see register_macros
+            for given in files:
+                library.add(plugin_macro_file(given, implementation.plugin_name))
+        library.check_clashes(functions)
+        return library
 
     def _registry(self, table: str, hook: str) -> Registry[Any]:
         registry: Registry[Any] = Registry()

@@ -1,8 +1,8 @@
 """How values are laid out in event records and map values, and how Python reads them back.
 
 An event record is 8-byte aligned: the event's id (u64), then every field at its natural alignment in a fixed part. A
-string of at most `INLINE_STRING` bytes sits whole in the fixed part, padded with NULs. A longer one is a u32 there,
-its length without NUL; the bytes of all long strings follow the fixed part in order, unpadded. Both the code
+string or buffer of at most `INLINE_STRING` bytes sits whole in the fixed part, padded with NULs. A longer one is a u32
+there, its length without NUL; the bytes of all long ones follow the fixed part in order, unpadded. Both the code
 generator (which writes records) and the output stage (which reads them) take the layout from here.
 """
 
@@ -14,8 +14,10 @@ from typing import Any
 
 from .frozen import dataclass
 from .types import (
+    BUFFER_HEADER,
     Array,
     Bool,
+    Buffer,
     Enum,
     Field,
     Int,
@@ -40,7 +42,7 @@ INLINE_STRING = 64
 
 def is_long_string(type_: Type) -> bool:
     """True for a field whose bytes follow the fixed part."""
-    return isinstance(type_, String) and type_.size > INLINE_STRING
+    return isinstance(type_, String | Buffer) and type_.size > INLINE_STRING
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def record_layout(fields: Sequence[Type]) -> RecordLayout:
     for type_ in fields:
         is_long = is_long_string(type_)
         # Short strings start on 8 bytes, which lets the program write them in words.
-        at = round_up(at, 4 if is_long else 8 if isinstance(type_, String) else align_of(type_))
+        at = round_up(at, 4 if is_long else 8 if isinstance(type_, String | Buffer) else align_of(type_))
         offsets.append(at)
         at += 4 if is_long else size_of(type_)
     capacity = sum(size_of(f) for f in fields if is_long_string(f))
@@ -93,8 +95,9 @@ def decoder(type_: Type, owned: Owner) -> Callable[[bytes], Any]:
     """A function from a stored value's bytes (`size_of(type_)` of them, or more) to a Python value.
 
     Integers, enums, pointers: int. Bool: bool. String: bytes up to the first NUL, or all of them when there is none,
-    which is how a truncated string is told. Tuple, Record: tuple. Array: list. Struct: a tuple of what
-    `named_members` says. OwnedType: whatever `owned(type_, data)` makes. Void, a C type without a meaning: None.
+    which is how a truncated string is told. Buffer: the bytes in use. Tuple, Record: tuple. Array: list. Struct: a
+    tuple of what `named_members` says. OwnedType: whatever `owned(type_, data)` makes. Void, a C type that means
+    nothing: None.
 
     Raises: ValueError: for a type of which no value is stored.
     """
@@ -104,6 +107,8 @@ def decoder(type_: Type, owned: Owner) -> Callable[[bytes], Any]:
             return lambda data: unpack(data)[0]
         case String(size=size):
             return lambda data: bytes(data[:size]).partition(b"\0")[0]
+        case Buffer():
+            return _held_bytes
         case Tuple() | Record():
             offsets, _ = tuple_layout(type_.elements)
             parts = [(at, at + size_of(e), decoder(e, owned)) for at, e in zip(offsets, type_.elements, strict=True)]
@@ -120,6 +125,11 @@ def decoder(type_: Type, owned: Owner) -> Callable[[bytes], Any]:
             return lambda data: None
         case _:
             raise ValueError(f"values of type {type_} are not stored")
+
+
+def _held_bytes(data: bytes) -> bytes:
+    end = BUFFER_HEADER + int.from_bytes(data[:BUFFER_HEADER], "little")
+    return bytes(data[BUFFER_HEADER:end])
 
 
 def _member_decoder(field: Field, owned: Owner) -> Callable[[bytes], Any]:

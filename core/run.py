@@ -24,8 +24,12 @@ class RunOptions:
 
     `functions` and `probe_types` have just the objects that the program's `origins` name. `mode`: 'trace', or 'test' or
     'bench' to run the begin programs and then those of that lifecycle (see `core.probe.LIFECYCLES`), with nothing
-    attached. `probe_filter` is a regular expression to be found in the names of probes that are attached, or run as
-    a test or benchmark. What a test prints is kept in `capture_format`, whatever the run's own format.
+    attached. With `catches_signals` false signals are left to the process that the run is in, and only
+    `Session.interrupt` ends it early. `probe_filter` is a regular expression to be found in the names of probes that
+    are attached, or run as a test or benchmark. What a test prints is kept in `capture_format`, whatever the run's own
+    format.
+    `guards` tells that the output is a terminal or a file that somebody may look at on one, so that text formats escape
+    control characters in what was traced; the output stage finds it out by itself.
     """
 
     format: FormatType
@@ -33,6 +37,10 @@ class RunOptions:
     probe_types: Mapping[str, ProbeType]
     probe_filter: str | None = None
     pid: int | None = None
+    #: More processes whose stacks can be unwound.
+    dwarf_pids: tuple[int, ...] = ()
+    #: Where debug files are looked for before the usual places.
+    debug_directories: tuple[str, ...] = ()
     command: str | None = None
     output_path: str | None = None
     buffering: str = "line"
@@ -43,7 +51,9 @@ class RunOptions:
     show_verifier_log: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
     mode: str = "trace"
+    catches_signals: bool = True
     capture_format: FormatType | None = None
+    guards: bool = False
 
 
 class LoadError(Exception):
@@ -57,6 +67,15 @@ class LoadError(Exception):
         super().__init__("; ".join(d.message for d in diagnostics))
         self.diagnostics = diagnostics
         self.status = status
+
+
+class NothingToAttach(LoadError):
+    """A program of which this mode runs nothing, or whose probes were all left out. That is no error of its own: the
+    command says so on standard output."""
+
+    def __init__(self) -> None:
+        super().__init__((), status=1)
+        self.args = ("No probes to attach",)
 
 
 def load_error(*errors: str, status: int = 255) -> LoadError:

@@ -7,6 +7,7 @@ reduce and print it. Layout rules are those of the C ABI on LP64 machines unless
 
 from __future__ import annotations
 
+from dataclasses import field
 from typing import TypeAlias
 
 from .frozen import dataclass
@@ -14,11 +15,15 @@ from .frozen import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Int:
-    """An integer of 1, 2, 4 or 8 bytes. A `flexible` one comes from literals and takes the sign of what it meets."""
+    """An integer of 1, 2, 4 or 8 bytes. A `flexible` one comes from literals and takes the sign of what it meets.
+
+    One that is known to be an address tells its memory by `space`, as a pointer does; it is of the same type otherwise.
+    """
 
     size: int
     signed: bool
     flexible: bool = False
+    space: str = field(default="none", compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"{'' if self.signed else 'u'}int{self.size * 8}"
@@ -60,6 +65,23 @@ class String:
 
     def __str__(self) -> str:
         return f"string[{self.size}]" if self.size else "string"
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """Bytes of any value: a u32 that counts them, then space for `size` - 4 of them, zeros behind those in use.
+
+    `size` is 0 in a declaration that leaves it open.
+    """
+
+    size: int
+
+    def __str__(self) -> str:
+        return f"buffer[{self.size}]" if self.size else "buffer"
+
+
+#: Bytes of a buffer in front of those that it holds.
+BUFFER_HEADER = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +199,9 @@ class OwnedType:
     """A type that one function owns; that function alone knows its bytes.
 
     `size` is the size in bytes of one stored value (for an aggregation: of one CPU's part). `integer` is the integer
-    type that a castable aggregation reads as. `params` are the literal settings that two uses must agree on.
+    type that a castable aggregation reads as. `params` are the literal settings that two uses must agree on. `formats`
+    are, in order, what values may be shown by, of which each one tells its own: types that differ only there go
+    together, and have the formats of both.
     """
 
     owner: str
@@ -186,13 +210,14 @@ class OwnedType:
     params: tuple[int | str, ...] = ()
     aggregation: bool = False
     integer: Int | None = None
+    formats: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.name
 
 
 Type: TypeAlias = (
-    Int | Bool | Void | Nothing | String | Enum | Pointer | Array | Struct | Tuple | Record | OwnedType
+    Int | Bool | Void | Nothing | String | Buffer | Enum | Pointer | Array | Struct | Tuple | Record | OwnedType
 )
 
 INT8, INT16, INT32, INT64 = (Int(n, True) for n in (1, 2, 4, 8))
@@ -204,6 +229,8 @@ def size_of(type_: Type) -> int:
     """Size in bytes, with a tuple's padding."""
     match type_:
         case Int(size=size) | Enum(size=size) | String(size=size) | Struct(size=size) | OwnedType(size=size):
+            return size
+        case Buffer(size=size):
             return size
         case Bool():
             return 1
@@ -220,7 +247,7 @@ def size_of(type_: Type) -> int:
 def align_of(type_: Type) -> int:
     """Alignment in bytes; byte strings align to 1, anything else to its own size up to 8."""
     match type_:
-        case String() | Bool() | Void() | Nothing():
+        case String() | Buffer() | Bool() | Void() | Nothing():
             return 1
         case Int(size=size) | Enum(size=size):
             return size
@@ -248,13 +275,27 @@ def tuple_layout(elements: tuple[Type, ...]) -> tuple[tuple[int, ...], int]:
     return tuple(offsets), round_up(at, max(map(align_of, elements), default=1))
 
 
+def address_space(type_: Type, default: str) -> str:
+    """The memory that an address of this type points into, the kernel's or a process's, else the default."""
+    match type_:
+        case Int(space="kernel" | "user" as space) | Pointer(space="kernel" | "user" as space):
+            return space
+    return default
+
+
+def common_space(left: Int, right: Int) -> str:
+    """The memory of an address that was made of two numbers, 'none' if they tell two different ones or nothing."""
+    one, other = left.space, right.space
+    return other if one == "none" else one if other in ("none", one) else "none"
+
+
 def promote_integers(left: Int, right: Int) -> Int:
     """The least common integer type of two uses."""
     size = max(left.size, right.size)
     if left.signed == right.signed:
-        return Int(size, left.signed, left.flexible and right.flexible)
+        return Int(size, left.signed, left.flexible and right.flexible, common_space(left, right))
     if left.flexible or right.flexible:
-        return Int(size, right.signed if left.flexible else left.signed)
+        return Int(size, right.signed if left.flexible else left.signed, False, common_space(left, right))
     signed = left if left.signed else right
     unsigned = right if left.signed else left
     if signed.size > unsigned.size:
@@ -265,8 +306,8 @@ def promote_integers(left: Int, right: Int) -> Int:
 def settle(type_: Type) -> Type:
     """A type whose integers have lost their flexibility, as it is stored."""
     match type_:
-        case Int(size, signed, True):
-            return Int(size, signed)
+        case Int(size, signed, True, space):
+            return Int(size, signed, False, space)
         case Tuple(elements):
             return Tuple(tuple(settle(e) for e in elements))
         case Record(fields):
@@ -282,85 +323,10 @@ def base_name(type_: Type) -> str:
             return "int"
         case Struct():
             return "c_type"
-        case OwnedType(owner=owner, aggregation=aggregation, name=name):
-            return name if aggregation else owner
+        case OwnedType(name=name, aggregation=True):
+            return name.removeprefix("u")
+        case OwnedType(owner=owner, name=name, params=params):
+            return owner if params else name.partition("[")[0]
         case Void() | Nothing():
             return str(type_)
     return type(type_).__name__.lower()
-
-
-def to_data(type_: Type) -> list[object]:
-    """The type as JSON data: its kind followed by its settings. `from_data` is the inverse."""
-    match type_:
-        case Int(size, signed, _):
-            return ["Int", size, signed]
-        case Bool() | Void() | Nothing():
-            return [type(type_).__name__]
-        case String(size):
-            return ["String", size]
-        case Enum(name, size, signed, constants):
-            return ["Enum", name, size, signed, [list(constant) for constant in constants]]
-        case Pointer(pointee, space):
-            return ["Pointer", to_data(pointee), space]
-        case Array(element, count):
-            return ["Array", to_data(element), count]
-        case Struct(name, size, fields, by_name, alignment, home):
-            own_home = [home] if home else []
-            return ["Struct", name, size, [_field_to_data(f) for f in fields], by_name, alignment, *own_home]
-        case Tuple(elements):
-            return ["Tuple", [to_data(e) for e in elements]]
-        case Record(fields):
-            return ["Record", [[name, to_data(t)] for name, t in fields]]
-        case OwnedType():
-            integer = to_data(type_.integer) if type_.integer else None
-            return ["OwnedType", type_.owner, type_.name, type_.size, list(type_.params), type_.aggregation, integer]
-
-
-def _field_to_data(field: Field) -> list[object]:
-    bits = field.bit_shift, field.bit_width
-    size = [field.size] if field.size else []
-    return [field.name, to_data(field.type), field.offset, field.data_loc, *bits, field.tag, *size]
-
-
-def _field_from_data(data: object) -> Field:
-    match data:
-        case [str(name), list(type_), int(offset), bool(data_loc), int(bit_shift), int(bit_width), str(tag), *size]:
-            match size:
-                case []:
-                    return Field(name, from_data(type_), offset, data_loc, bit_shift, bit_width, tag)
-                case [int(stored)]:
-                    return Field(name, from_data(type_), offset, data_loc, bit_shift, bit_width, tag, stored)
-    raise ValueError(f"not a member: {data!r}")
-
-
-def from_data(data: list[object]) -> Type:
-    """Raises: ValueError: when the data is not what `to_data` makes."""
-    match data:
-        case ["Int", int(size), bool(signed)]:
-            return Int(size, signed)
-        case ["Bool"]:
-            return BOOL
-        case ["Void"]:
-            return VOID
-        case ["Nothing"]:
-            return NOTHING
-        case ["String", int(size)]:
-            return String(size)
-        case ["Enum", str(name), int(size), bool(signed), list(constants)]:
-            return Enum(name, size, signed, tuple((n, v) for n, v in constants))
-        case ["Pointer", list(pointee), str(space)]:
-            return Pointer(from_data(pointee), space)
-        case ["Array", list(element), int(count)]:
-            return Array(from_data(element), count)
-        case ["Struct", str(name), int(size), list(fields), bool(by_name), int(alignment), *home]:
-            return Struct(name, size, tuple(map(_field_from_data, fields)), by_name, alignment, *map(str, home[:1]))
-        case ["Tuple", list(elements)]:
-            return Tuple(tuple(from_data(e) for e in elements))
-        case ["Record", list(fields)]:
-            return Record(tuple((name, from_data(t)) for name, t in fields))
-        case ["OwnedType", str(owner), str(name), int(size), list(params), bool(aggregation), integer]:
-            as_integer = from_data(integer) if isinstance(integer, list) else None
-            if as_integer is not None and not isinstance(as_integer, Int):
-                raise ValueError(f"not an integer type: {integer!r}")
-            return OwnedType(owner, name, size, tuple(params), aggregation, as_integer)
-    raise ValueError(f"not a type: {data!r}")

@@ -16,8 +16,11 @@ from pathlib import Path
 import pybpftrace
 import pytest
 
+#: What tests of several kinds share is imported from beside this file.
+sys.path.insert(0, str(Path(__file__).parent))
+
 ROOT = Path(pybpftrace.__file__).resolve().parent
-ROOMS = ("cli", "core", "passes", "plugins", "tools")
+ROOMS = ("api", "cli", "core", "passes", "plugins", "tools")
 
 #: Makes an environment of the wheels in a directory, and gives the directory of its commands.
 Install = Callable[[Path, Iterable[Path]], Path]
@@ -33,6 +36,16 @@ def shipped_files() -> set[str]:
             if path.suffix in (".py", ".bt", ".txt", ".lark", ".h"):
                 files.add(str(path.relative_to(ROOT)))
     return files
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What follows each other in one process of pytest-xdist: live tests, those in one guest, else those of a file."""
+    for item in items:
+        kind = item.path.relative_to(ROOT / "tests").parts[0]
+        guest = getattr(item, "callspec", None) and item.callspec.params.get("guest")
+        group = guest or ("live" if kind in ("live", "self") else str(item.path))
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +73,7 @@ def wheel(build: Build, tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not (ROOT / "pyproject.toml").exists():
         pytest.skip("installed without its sources, so there is nothing to build")
     copy = tmp_path_factory.mktemp("source") / "r"
-    for name in ("pyproject.toml", "README.md", *shipped_files()):
+    for name in ("pyproject.toml", "README.md", "docs/output.schema.json", *shipped_files()):
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, copy / name)
     return build(copy)

@@ -11,42 +11,61 @@ import os
 import stat
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from .elf import ElfFile
 from .elf_format import ElfError
 
-DEBUG_DIRECTORY = "/usr/lib/debug"
+#: Where distributions install debug files.
+DEBUG_DIRECTORIES = ("/usr/lib/debug",)
 _CHUNK = 1 << 20
 _WORD = struct.Struct("<I")
 
 
-def debug_files(elf: ElfFile, looked_at: list[str], directory: str = DEBUG_DIRECTORY) -> Iterator[ElfFile]:
+def debug_directories(first: Sequence[str]) -> tuple[str, ...]:
+    """The user's own directories and then the usual ones, as absolute paths."""
+    return (*map(os.path.abspath, first), *DEBUG_DIRECTORIES)
+
+
+def debug_files(
+    elf: ElfFile,
+    looked_at: list[str],
+    directories: Sequence[str] = DEBUG_DIRECTORIES,
+    *,
+    root: str = "",
+    place: str | None = None,
+) -> Iterator[ElfFile]:
     """The debug files of a binary, opened, surest first; whoever takes one closes it.
 
-    Every file whose presence or content decided is added to `looked_at`. Raises ElfError where the binary's own notes
-    are corrupt; debug files that cannot be read are none.
+    In each of `directories` they stand by build id, or by name below the path that the binary has, or just by name.
+    `place` is the binary's path below `root` where it was opened by another name. Below a root of its own a binary has
+    debug files too, and those of its build id are looked for out here as well. Every file whose presence or content
+    decided is added to `looked_at`. Raises ElfError where the binary's own notes are corrupt; debug files that cannot
+    be read are none.
     """
     build_id, link = elf.build_id(), _debug_link(elf)
-    for candidate in build_id_paths(build_id, directory):
+    installed = (*directories, *(root + directory for directory in directories)) if root else directories
+    for candidate in build_id_paths(build_id, installed):
         yield from open_debug_file(candidate, looked_at, build_id)
-    real = _real_path(elf.name)
+    # Links below another root would be followed to files out here.
+    real = place if root and place is not None else _real_path(place or elf.name)
     if link is not None:
         name, checksum = link
         beside = os.path.dirname(real)
-        for place in (beside, os.path.join(beside, ".debug"), directory + beside):
-            candidate = os.path.join(place, name)
-            if candidate != real:
+        below = [folder for directory in directories for folder in (directory + beside, directory)]
+        for folder in (beside, os.path.join(beside, ".debug"), *below):
+            candidate = root + os.path.join(folder, name)
+            if candidate != root + real:
                 yield from open_debug_file(candidate, looked_at, None, checksum)
-    if build_id:
-        yield from open_debug_file(f"{directory}{real}.debug", looked_at, build_id)
+    for directory in directories if build_id else ():
+        yield from open_debug_file(f"{root}{directory}{real}.debug", looked_at, build_id)
 
 
-def build_id_paths(build_id: str | None, directory: str = DEBUG_DIRECTORY) -> list[str]:
-    """Where the debug file of a build id is installed; nowhere for one that is too short to be one."""
+def build_id_paths(build_id: str | None, directories: Sequence[str] = DEBUG_DIRECTORIES) -> list[str]:
+    """Where the debug file of a build id may be installed; nowhere for one that is too short to be one."""
     if not build_id or len(build_id) < 4:
         return []
-    return [f"{directory}/.build-id/{build_id[:2]}/{build_id[2:]}.debug"]
+    return [f"{directory}/.build-id/{build_id[:2]}/{build_id[2:]}.debug" for directory in directories]
 
 
 def open_debug_file(

@@ -49,6 +49,22 @@ def demangled(names: Iterable[str]) -> Iterator[tuple[str, str]]:
                 yield name, text.decode("utf-8", "surrogateescape")
 
 
+def name_demangler() -> Callable[[str], str | None]:
+    """What gives the text of a name, None of one that is none of C++; that raises OSError. Raises NoDemangler."""
+    from .demangle_child import DemangleChild
+
+    demangle = _demangler()
+    child = DemangleChild(demangle)
+
+    def call(name: str) -> str | None:
+        if not name.startswith(PREFIXES) or len(name) > _MAX_NAME:
+            return None
+        text = (child.ask if len(name) > _SHORT_NAME else demangle)(_encoded(name))
+        return None if text is None else text.decode("utf-8", "surrogateescape")
+
+    return call
+
+
 def _encoded(name: str) -> bytes:
     return name.encode("utf-8", "surrogateescape")
 

@@ -6,11 +6,11 @@ anybody, so what is wrong in one becomes a DwarfError. It must not know of probe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from pybpftrace.core.types import Field, Type
-
+from ..types import Field, Type
 from . import dwarf_constants as dw
+from .debug_files import DEBUG_DIRECTORIES
 from .dwarf_forms import DwarfError, reading
 from .dwarf_lines import find_line
 from .dwarf_passing import passing
@@ -40,12 +40,14 @@ class Dwarf:
         self._signatures: dict[int, Signature] = {}
 
     @staticmethod
-    def open(path: str, looked_at: list[str]) -> Dwarf | None:
+    def open(
+        path: str, looked_at: list[str], debug_directories: Sequence[str] = DEBUG_DIRECTORIES
+    ) -> Dwarf | None:
         """None for a binary without debug information. `looked_at` grows by every other file that was looked for.
 
         Raises OSError and ElfError.
         """
-        sections = find_debug_sections(path, looked_at)
+        sections = find_debug_sections(path, looked_at, debug_directories)
         return None if sections is None else Dwarf(path, sections, looked_at)
 
     def signature(self, address: int) -> Signature:
@@ -87,33 +89,36 @@ class Dwarf:
         if unit is not None:
             if dw.AT_DWO_NAME in unit.top.attributes or dw.AT_GNU_DWO_NAME in unit.top.attributes:
                 raise DwarfError(f"{self.path}: split debug information (.dwo files) is not read")
-            for entry in _functions(unit):
-                if entry_address(entry) == address:
-                    return entry
+            for functions in (functions_of, nested_functions_of):
+                for entry in functions(unit):
+                    if entry_address(entry) == address:
+                        return entry
         raise NoFunction(f"{self.path}: no debug information for the function at {address:#x}")
 
     def _signature(self, function: Entry) -> Signature:
         return Signature(tuple(map(self._parameter, _parameters(function))), self._result(function))
 
     def _parameter(self, entry: Entry) -> Parameter:
-        chain = list(_origins(entry))
+        chain = list(origins_of(entry))
         name = next((name for link in chain if (name := link.string(dw.AT_NAME))), "")
         return self._described(name, _type_of(chain))
 
     def _result(self, function: Entry) -> Parameter | None:
-        type_ = _type_of(list(_origins(function)))
+        type_ = _type_of(list(origins_of(function)))
         return None if type_ is None else self._described("", type_)
 
     def _described(self, name: str, type_: Entry | None) -> Parameter:
         return Parameter(name, self._types.type(type_), c_text(type_), passing(type_))
 
 
-def _functions(unit: Unit) -> Iterator[Entry]:
-    """The functions of a unit: first those at the top and in namespaces, then those that other things hold, as the
-    structs of Rust do."""
-    found = list(_within(unit.top, _AT_CONTAINERS, 0))
-    yield from found
-    yield from _within(unit.top, (*_AT_CONTAINERS, *COMPOSITES, dw.TAG_SUBPROGRAM, dw.TAG_LEXICAL_BLOCK), 0)
+def functions_of(unit: Unit) -> Iterator[Entry]:
+    """The functions at the top of a unit and in namespaces."""
+    return _within(unit.top, _AT_CONTAINERS, 0)
+
+
+def nested_functions_of(unit: Unit) -> Iterator[Entry]:
+    """These and the functions that other things hold, as the structs of Rust do."""
+    return _within(unit.top, (*_AT_CONTAINERS, *COMPOSITES, dw.TAG_SUBPROGRAM, dw.TAG_LEXICAL_BLOCK), 0)
 
 
 def _within(holder: Entry, holders: tuple[int, ...], depth: int) -> Iterator[Entry]:
@@ -126,7 +131,7 @@ def _within(holder: Entry, holders: tuple[int, ...], depth: int) -> Iterator[Ent
 
 def _parameters(function: Entry) -> list[Entry]:
     """Of the function itself, or where it only refers to its declaration for them, of that."""
-    for link in _origins(function):
+    for link in origins_of(function):
         found = [child for child in link.children() if child.tag == dw.TAG_PARAMETER]
         if found:
             return found[:_MAX_PARAMETERS]
@@ -137,7 +142,7 @@ def _type_of(chain: list[Entry]) -> Entry | None:
     return next((link.reference(dw.AT_TYPE) for link in chain if dw.AT_TYPE in link.attributes), None)
 
 
-def _origins(entry: Entry) -> Iterator[Entry]:
+def origins_of(entry: Entry) -> Iterator[Entry]:
     """An entry, and those that it refers to for what it does not say itself."""
     link: Entry | None = entry
     for _ in range(MAX_DEPTH):

@@ -1,4 +1,4 @@
-"""The address of a source line, out of the line table of the unit that was made from that source file.
+"""The address of a source line and the lines of addresses, out of the line tables of units.
 
 Knows line tables, and how much of a path a user has to write; types and functions are none of its business. Source:
 DWARF 5, section 6.2.
@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 
-from pybpftrace.core.frozen import dataclass
-
+from ..frozen import dataclass
 from . import dwarf_constants as dw
 from .dwarf_forms import (
     DwarfError,
@@ -26,10 +25,15 @@ from .dwarf_forms import (
 from .dwarf_signature import SourceError
 from .dwarf_units import DebugInfo, Unit
 
+END = -1
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The instruction at `address` belongs to line `line`, column `column` (0: unknown) of file number `file`."""
+    """The instruction at `address` belongs to line `line`, column `column` (0: unknown) of file number `file`.
+
+    A `file` of `END` says that the code before `address` ends there.
+    """
 
     address: int
     file: int
@@ -72,7 +76,8 @@ class LineTable:
         self._unit = unit
         self._data = data = unit.info.sections[".debug_line"]
         start = unit.top.number(dw.AT_STMT_LIST)
-        self._end = self._at = 0
+        self._end = self._at = self._first_file = 0
+        self._files: list[str] = []
         if start is None:
             return
         length, at, offset_size = read_initial_length(data, start)
@@ -109,6 +114,20 @@ class LineTable:
         for row in self._rows():
             if row.file in numbers:
                 yield row
+
+    def sequences(self) -> Iterator[list[Row]]:
+        """The rows of each stretch of code, by address, the last of which is its end."""
+        rows: list[Row] = []
+        for row in self._rows() if self._end else ():
+            rows.append(row)
+            if row.file == END:
+                yield rows
+                rows = []
+
+    def file(self, number: int) -> str:
+        """The full path of a file of the table; '' for one that is not in it."""
+        index = number - self._first_file
+        return self._files[index] if 0 <= index < len(self._files) else ""
 
     def _full(self, directory: str, name: str) -> str:
         return os.path.normpath(os.path.join(self._unit.top.string(dw.AT_COMP_DIR), directory, name))
@@ -177,6 +196,7 @@ class LineTable:
                     length, at = uleb(data, at)
                     kind = data[at] if length else 0
                     if kind == dw.LNE_END_SEQUENCE:
+                        yield Row(address, END, 0, 0)
                         address, file, line, column = 0, 1, 1, 0
                     elif kind == dw.LNE_SET_ADDRESS and length - 1 in (4, 8):
                         address = unsigned(data, at + 1, length - 1)

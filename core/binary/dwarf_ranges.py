@@ -125,6 +125,11 @@ def _lists(unit: Unit, form: int, at: int) -> Iterator[tuple[int, int]]:
 
 def _in_table(info: DebugInfo, address: int) -> int | None:
     """The start of the unit that .debug_aranges gives for `address`."""
+    return next((unit for low, high, unit in table_of_units(info) if low <= address < high), None)
+
+
+def table_of_units(info: DebugInfo) -> Iterator[tuple[int, int, int]]:
+    """(first address, first one behind, start of the unit) of all entries of .debug_aranges, in the file's order."""
     data = info.sections[".debug_aranges"]
     at = 0
     while at < len(data):
@@ -138,7 +143,5 @@ def _in_table(info: DebugInfo, address: int) -> int | None:
         # The first pair stands at a multiple of a pair's size from the start of the set.
         first = at + -(-(start + 4 + offset_size - at) // pair.size) * pair.size
         for low, length in pair.iter_unpack(data[first : first + (end - first) // pair.size * pair.size]):
-            if low <= address < low + length:
-                return unit
+            yield low, low + length, unit
         at = end
-    return None

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import zlib
+from collections.abc import Sequence
 
 from .archives import names_member, read_member
-from .debug_files import build_id_paths, debug_files, open_debug_file
+from .debug_files import DEBUG_DIRECTORIES, build_id_paths, debug_files, open_debug_file
 from .dwarf_forms import DwarfError, reading, text, u32, unsigned
 from .elf import ElfFile
 from .elf_format import CLASS_64, ElfError, ProgramHeader
@@ -23,8 +24,9 @@ _MAX_SECTION = 1 << 30
 class DebugSections:
     """The sections of one ELF file, read when they are asked for and decompressed."""
 
-    def __init__(self, elf: ElfFile) -> None:
+    def __init__(self, elf: ElfFile, debug_directories: Sequence[str] = DEBUG_DIRECTORIES) -> None:
         self.name = elf.name
+        self.debug_directories = debug_directories
         self._elf = elf
         self._read: dict[str, bytes] = {}
 
@@ -39,24 +41,33 @@ class DebugSections:
         return self._read[name]
 
 
-def find_debug_sections(path: str, looked_at: list[str]) -> DebugSections | None:
+def find_debug_sections(
+    path: str,
+    looked_at: list[str],
+    directories: Sequence[str] = DEBUG_DIRECTORIES,
+    *,
+    root: str = "",
+    place: str | None = None,
+) -> DebugSections | None:
     """The sections that describe the binary at `path`; None when there are none.
 
-    Every file whose presence or content decided, `path` not among them, is added to `looked_at`. Raises OSError and
-    ElfError of `path` itself, ArchiveError where it means a file in an archive that is not there.
+    `directories`, `root` and `place` are those of `debug_files`. Every file whose presence or content decided, `path`
+    not among them, is added to `looked_at`. Raises OSError and ElfError of `path` itself, ArchiveError where it means a
+    file in an archive that is not there.
     """
     elf = ElfFile.from_bytes(read_member(path)[0], path) if names_member(path) else ElfFile(path)
     if elf.section(".debug_info") is not None:
-        return DebugSections(elf)
+        return DebugSections(elf, directories)
     with elf:
-        found = debug_files(elf, looked_at)
-        return next((sections for file in found if (sections := _with_debug_info(file)) is not None), None)
+        found = debug_files(elf, looked_at, directories, root=root, place=place)
+        opened = (_with_debug_info(file, directories) for file in found)
+        return next((sections for sections in opened if sections is not None), None)
 
 
-def _with_debug_info(elf: ElfFile) -> DebugSections | None:
+def _with_debug_info(elf: ElfFile, directories: Sequence[str]) -> DebugSections | None:
     try:
         if elf.section(".debug_info") is not None:
-            return DebugSections(elf)
+            return DebugSections(elf, directories)
     except ElfError:
         pass  # what cannot be read is no debug file
     elf.close()
@@ -72,9 +83,9 @@ def find_alternate(sections: DebugSections, looked_at: list[str]) -> DebugSectio
         name = text(link, 0)
     build_id = link[len(name) + 1 :].hex()
     beside = os.path.join(os.path.dirname(os.path.realpath(sections.name)), os.fsdecode(name))
-    for candidate in (beside, *build_id_paths(build_id)):
+    for candidate in (beside, *build_id_paths(build_id, sections.debug_directories)):
         for file in open_debug_file(os.path.normpath(candidate), looked_at, build_id):
-            if (found := _with_debug_info(file)) is not None:
+            if (found := _with_debug_info(file, sections.debug_directories)) is not None:
                 return found
     return None
 

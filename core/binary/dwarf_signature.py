@@ -5,9 +5,8 @@ Plain data, apart from the reader, so that a captured machine can answer with it
 
 from __future__ import annotations
 
-from pybpftrace.core.frozen import dataclass
-from pybpftrace.core.types import Type
-
+from ..frozen import dataclass
+from ..types import Type
 from .dwarf_forms import DwarfError
 
 

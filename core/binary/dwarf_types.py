@@ -10,8 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from pybpftrace.core import types
-
+from .. import types
 from . import dwarf_constants as dw
 from .dwarf_forms import DwarfError, uleb
 from .dwarf_units import DebugInfo, Entry, Unit

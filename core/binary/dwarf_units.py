@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from . import dwarf_constants as dw
+from .dwarf_abbreviations import Abbreviation, Abbreviations
 from .dwarf_forms import (
     DwarfError,
     Value,
@@ -18,7 +19,6 @@ from .dwarf_forms import (
     read_initial_length,
     read_value,
     skip_value,
-    sleb,
     text,
     u16,
     u64,
@@ -27,7 +27,6 @@ from .dwarf_forms import (
 )
 from .dwarf_sections import DebugSections
 
-_MAX_ATTRIBUTES = 256
 #: Entries that one file's questions may read, half a minute's work: corrupt types can lead to each other without end.
 _MAX_READS = 1 << 23
 _STRX = (dw.FORM_STRX, dw.FORM_STRX1, dw.FORM_STRX2, dw.FORM_STRX3, dw.FORM_STRX4, dw.FORM_GNU_STR_INDEX)
@@ -35,50 +34,6 @@ _ADDRX = (dw.FORM_ADDRX, dw.FORM_ADDRX1, dw.FORM_ADDRX2, dw.FORM_ADDRX3, dw.FORM
 _ALTERNATE_STRINGS = (dw.FORM_GNU_STRP_ALT, dw.FORM_STRP_SUP)
 _ALTERNATE_REFERENCES = (dw.FORM_GNU_REF_ALT, dw.FORM_REF_SUP4, dw.FORM_REF_SUP8)
 _OWN_REFERENCES = (dw.FORM_REF1, dw.FORM_REF2, dw.FORM_REF4, dw.FORM_REF8, dw.FORM_REF_UDATA)
-
-
-class Abbreviation:
-    """What entries of one code look like. `specs`: (attribute, form, the value of an implicit constant)."""
-
-    __slots__ = ("has_children", "specs", "tag")
-
-    def __init__(self, tag: int, has_children: bool, specs: tuple[tuple[int, int, int], ...]) -> None:
-        self.tag = tag
-        self.has_children = has_children
-        self.specs = specs
-
-
-class Abbreviations:
-    """The table at one offset of .debug_abbrev, read as far as somebody has asked."""
-
-    def __init__(self, data: bytes, offset: int) -> None:
-        self._data = data
-        self._at = offset
-        self._known: dict[int, Abbreviation] = {}
-
-    def get(self, code: int) -> Abbreviation:
-        while code not in self._known:
-            number, at = uleb(self._data, self._at)
-            if not number:
-                raise DwarfError(f"abbreviation {code} is not there: debug information is corrupt")
-            tag, at = uleb(self._data, at)
-            has_children = bool(self._data[at])
-            at += 1
-            specs = []
-            while True:
-                attribute, at = uleb(self._data, at)
-                form, at = uleb(self._data, at)
-                constant = 0
-                if form == dw.FORM_IMPLICIT_CONST:
-                    constant, at = sleb(self._data, at)
-                if not attribute and not form:
-                    break
-                specs.append((attribute, form, constant))
-                if len(specs) > _MAX_ATTRIBUTES:
-                    raise DwarfError(f"more than {_MAX_ATTRIBUTES} attributes: debug information is corrupt")
-            self._at = at
-            self._known.setdefault(number, Abbreviation(tag, has_children, tuple(specs)))
-        return self._known[code]
 
 
 class Entry:

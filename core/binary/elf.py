@@ -22,7 +22,7 @@ from .elf_format import (
     NOTE_HEADER,
     NT_GNU_BUILD_ID,
     PN_XNUM,
-    PT_INTERP,
+    PT_LOAD,
     PT_NOTE,
     SHN_XINDEX,
     SHT_DYNSYM,
@@ -43,7 +43,6 @@ _MAX_SECTIONS = 1 << 20
 _MAX_PROGRAM_HEADERS = 1 << 16
 _MAX_TABLE = 1 << 30
 _MAX_NOTES = 1 << 20
-_MAX_INTERPRETER = 4096
 
 
 class ElfFile:
@@ -195,16 +194,6 @@ class ElfFile:
             raise ElfError(f"{self.name}: {what} of {size} bytes: corrupt")
         return self._bytes(offset, size, what)
 
-    @property
-    def interpreter(self) -> str | None:
-        """The dynamic loader's path (PT_INTERP); None for static executables and most shared objects."""
-        for header in self.program_headers:
-            if header.type == PT_INTERP:
-                if header.file_size > _MAX_INTERPRETER:
-                    raise ElfError(f"{self.name}: interpreter's path of {header.file_size} bytes: corrupt")
-                return os.fsdecode(self._bytes(header.offset, header.file_size, "interpreter").partition(b"\0")[0])
-        return None
-
     def build_id(self) -> str | None:
         """The linker's build id in lower-case hex (of 20 bytes mostly); None where the file has none."""
         spans = [(s.offset, s.size, s.alignment) for s in self.sections if s.type == SHT_NOTE]
@@ -239,6 +228,13 @@ class ElfFile:
     def offset_to_address(self, offset: int) -> int | None:
         """The link-time address of a place in the file; None where it is not loaded."""
         return offset_to_address(self.program_headers, offset)
+
+    def loaded_bytes(self, address: int, limit: int) -> bytes:
+        """What is on file from a link-time address to the end of its segment, at most `limit` bytes."""
+        for header in self.program_headers:
+            if header.type == PT_LOAD and 0 <= (start := address - header.address) < header.file_size:
+                return self._bytes(header.offset + start, min(header.file_size - start, limit), f"address {address:#x}")
+        return b""
 
     def symbol_data(self, kind: int) -> SymbolData | None:
         """The first table of `kind` (SHT_SYMTAB or SHT_DYNSYM); None without one or when its bytes are elsewhere."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-from pybpftrace.core.frozen import dataclass
+from ..frozen import dataclass
 
 
 class ElfError(ValueError):
@@ -25,7 +25,7 @@ EM_386, EM_X86_64, EM_AARCH64 = 3, 62, 183
 #: The machines whose instructions and registers are known, by the names of uname(2).
 MACHINES = {EM_386: "i386", EM_X86_64: "x86_64", EM_AARCH64: "aarch64"}
 
-PT_LOAD, PT_INTERP, PT_NOTE = 1, 3, 4
+PT_LOAD, PT_NOTE, PT_GNU_EH_FRAME = 1, 4, 0x6474E550
 PF_X = 1
 
 SHT_SYMTAB, SHT_NOTE, SHT_NOBITS, SHT_DYNSYM = 2, 7, 8, 11

@@ -11,10 +11,11 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 
-from pybpftrace.core.frozen import dataclass
+from ..frozen import dataclass
 
 _DELETED = b" (deleted)"
 _ESCAPED_NEWLINE = b"\\012"
+_CODE = re.compile(rb"\S+ ..x").match
 _LINE = re.compile(rb"([0-9a-f]+)-([0-9a-f]+) (\S{4}) ([0-9a-f]+) ([0-9a-f]+):([0-9a-f]+) (\d+) *(.*)")
 
 
@@ -86,6 +87,12 @@ class ProcessMappings:
         """What `pid` has mapped now: nothing for kernel threads and zombies. Raises OSError where it is gone."""
         with open(f"/proc/{pid}/maps", "rb") as file:
             return cls(parse_maps(file.read()))
+
+    @classmethod
+    def code_of(cls, pid: int) -> ProcessMappings:
+        """The executable ones of these, which are few."""
+        with open(f"/proc/{pid}/maps", "rb") as file:
+            return cls(parse_maps(b"\n".join([line for line in file.read().splitlines() if _CODE(line)])))
 
     def __iter__(self) -> Iterator[Mapping]:
         return iter(self._mappings)

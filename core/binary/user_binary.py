@@ -1,19 +1,21 @@
 """The functions of one binary that probes can be put into, by name, and their code.
 
-Takes the symbols that were stripped from it out of its debug file, and reads it out of an archive where it is in one.
+Takes the symbols that were stripped from it from where they are now, and reads it out of an archive where it is in one.
 This file must not know of probes or processes.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from ..frozen import dataclass
 from .archives import ArchiveError, archive_of, names_member, read_member
-from .debug_files import debug_files
+from .debug_files import DEBUG_DIRECTORIES
 from .elf import ElfFile
-from .elf_format import ElfError, address_to_offset
-from .elf_symbols import SymbolData
+from .elf_format import ET_DYN, ElfError, address_to_offset, offset_to_address
+from .elf_symbols import Symbol
+from .symbol_tables import symbol_tables
 
 #: A function longer than this is not disassembled.
 _MAX_CODE = 1 << 24
@@ -35,39 +37,30 @@ class UserBinary:
     Raises ElfError where its tables are corrupt. Use `open`.
     """
 
-    def __init__(self, elf: ElfFile, mapped_path: str, start: int) -> None:
+    def __init__(
+        self, elf: ElfFile, mapped_path: str, start: int, debug_directories: Sequence[str] = DEBUG_DIRECTORIES
+    ) -> None:
         self.looked_at: list[str] = []
         #: The file to be named to the kernel.
         self.mapped_path = mapped_path
         #: EM_X86_64 and so on of elf_format.py.
         self.machine = elf.machine
-        self._start = start
+        #: Where the ELF file begins in the one that is named to the kernel.
+        self.start = start
+        self.is_moved = elf.type == ET_DYN
         self._places: dict[str, tuple[int, int]] | None = None
         self._program_headers = elf.program_headers
-        self._tables = elf.symbol_tables()
-        if not elf.has_symbol_table:
-            self._tables += self._debug_tables(elf)
+        self._tables = symbol_tables(elf, self.looked_at, debug_directories)
 
     @staticmethod
-    def open(path: str) -> UserBinary | None:
+    def open(path: str, debug_directories: Sequence[str] = DEBUG_DIRECTORIES) -> UserBinary | None:
         """Of an ELF file, or of the member of an archive; None when there is none. Raises OSError, ElfError."""
         try:
             elf, start = _open(path)
         except (ArchiveError, ElfError, FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
         with elf:
-            return UserBinary(elf, archive_of(path), start)
-
-    def _debug_tables(self, elf: ElfFile) -> list[SymbolData]:
-        for debug in debug_files(elf, self.looked_at):
-            with debug:
-                try:
-                    tables = debug.symbol_tables()
-                except ElfError:
-                    continue  # what cannot be read is no debug file
-                if tables:
-                    return tables
-        return []
+            return UserBinary(elf, archive_of(path), start, debug_directories)
 
     def function(self, name: str) -> Function | None:
         """The first of that name; None too where nothing of it is in the file. Raises ElfError."""
@@ -77,6 +70,15 @@ class UserBinary:
                 return self._placed(symbol.address, symbol.size)
         place = self._all_places().get(name)
         return None if place is None else self._placed(*place)
+
+    def symbol(self, name: str) -> Symbol | None:
+        """The first function of that name, else the first variable."""
+        found = [symbol for data in self._tables if (symbol := data.find(name)) is not None]
+        return min(found, key=lambda symbol: not symbol.is_function, default=None)
+
+    def address(self, file_offset: int) -> int | None:
+        """As linked, of a byte of the file that is named to the kernel; None where it is not loaded."""
+        return offset_to_address(self._program_headers, file_offset - self.start)
 
     def names(self) -> list[str]:
         """Of all functions, sorted. Raises ElfError."""
@@ -95,7 +97,7 @@ class UserBinary:
 
     def _placed(self, address: int, size: int) -> Function | None:
         offset = address_to_offset(self._program_headers, address)
-        return None if offset is None else Function(address, size, self._start + offset)
+        return None if offset is None else Function(address, size, self.start + offset)
 
     def code(self, function: Function) -> bytes:
         """The instructions of a function, fewer where the file ends before. Raises OSError."""

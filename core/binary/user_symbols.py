@@ -1,6 +1,6 @@
 """Which function of a process an address is in.
 
-Puts mappings, ELF symbol tables and separate debug files together, and remembers processes, because their addresses are
+Puts mappings, binaries and the lists of JIT compilers together, and remembers processes, because their addresses are
 often printed after they ended. This file must not know how frames are printed or where addresses come from.
 """
 
@@ -8,30 +8,31 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from .elf import ElfFile
-from .elf_format import ElfError, ProgramHeader, offset_to_address
-from .elf_symbols import FunctionTable, SymbolData
+from ..linux.mapping_records import Executed, Forked, Mapped, Record
+from .debug_files import DEBUG_DIRECTORIES
+from .mapped_binaries import VDSO, MappedBinaries, MappedBinary, is_mapped_file, put
 from .mappings import Mapping, ProcessMappings
+from .perf_map import PerfMap
+from .process_files import process_root
+from .symbol_names import SymbolNames
 
-VDSO = "[vdso]"
-DEBUG_DIRECTORY = "/usr/lib/debug"
+if TYPE_CHECKING:
+    from ..output import CodePlace
+
 #: A process may start a new program or unload a library: what is known of it is checked when older than this (seconds).
 _CHECK_AFTER = 1.0
 #: An address in no mapping may be in a library loaded since, but is mostly a bad frame: maps are not read for each.
 _MISS_AFTER = 0.05
 _MAX_PROCESSES = 4096
-_MAX_BINARIES = 1024
-
-_Key = TypeVar("_Key")
-_Value = TypeVar("_Value")
-
-#: Device, inode and modification time (ns).
-_FileKey = tuple[int, int, int]
+#: Mappings that are noted of a process one by one before they are read anew.
+_MAX_NOTED = 256
+_NEVER = float("-inf")
+#: What the kernel calls memory without a file in its records, and adds to the path of a file that is gone.
+_ANONYMOUS, _DELETED = b"//anon", b" (deleted)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,35 +46,65 @@ class UserFrame:
 
 
 @dataclass(frozen=True, slots=True)
-class _Binary:
-    """What is kept of an ELF file; the file itself is closed again."""
+class _Jit:
+    """Where a process lists the functions that it compiles: the path below `root`, and whose file it must be."""
 
-    program_headers: tuple[ProgramHeader, ...]
-    functions: FunctionTable
+    root: str
+    path: str
+    owner: int
 
 
 @dataclass(slots=True)
 class _Process:
     """A process's program and mappings at the time `taken` (seconds of the clock).
 
-    `image` changes with every exec and differs for another process of the same pid. `binaries` are those looked up for
-    its mappings by (device, inode), None where there is no readable ELF.
+    `image` changes with every exec and differs for another process of the same pid. `noted` are mappings that were told
+    of since, which lie over the others. `binaries` are those looked up for its mappings by (device, inode), None where
+    there is no readable ELF. `perf_map` is its open list `jit`.
     """
 
     image: tuple[bytes, ...]
     mappings: ProcessMappings
     taken: float
-    binaries: dict[tuple[int, int], _Binary | None] = field(default_factory=dict)
+    noted: list[Mapping] = field(default_factory=list)
+    binaries: dict[tuple[int, int], MappedBinary | None] = field(default_factory=dict)
+    jit: _Jit | None = None
+    perf_map: PerfMap | None = None
+
+    def find(self, address: int) -> tuple[Mapping, int] | None:
+        """The mapping around an address, and the byte of its file that is seen there."""
+        for mapping in reversed(self.noted):
+            if mapping.start <= address < mapping.end:
+                return mapping, address - mapping.start + mapping.offset
+        return self.mappings.find(address)
 
 
 class UserSymbols:
-    """Resolves addresses of processes, running or remembered. `clock` gives seconds."""
+    """Resolves addresses of processes, running or remembered. `clock` gives seconds.
 
-    def __init__(self, debug_directory: str = DEBUG_DIRECTORY, clock: Callable[[], float] = time.monotonic) -> None:
-        self._debug_directory = debug_directory
+    `demangles`, `is_lazy` and `remembers` are the config keys cpp_demangle, lazy_symbolication and cache_user_symbols:
+    binaries are read when an address in them is asked for, and processes that have ended are known still.
+    `shows_source`: debug information is going to be asked for.
+    """
+
+    def __init__(
+        self,
+        debug_directories: Sequence[str] = DEBUG_DIRECTORIES,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        demangles: bool = True,
+        is_lazy: bool = True,
+        remembers: bool = True,
+        shows_source: bool = False,
+    ) -> None:
         self._clock = clock
+        self._is_lazy = is_lazy
+        self._remembers = remembers
+        self._shows_source = shows_source
         self._processes: dict[int, _Process] = {}
-        self._binaries: dict[_FileKey, _Binary | None] = {}
+        #: Asked for records of what processes do when an address is in nothing that is known.
+        self.news: Callable[[], Iterable[Record]] | None = None
+        self._binaries = MappedBinaries(debug_directories, SymbolNames(demangles=demangles))
 
     def remember(self, pid: int) -> bool:
         """Notes what `pid` has mapped, so that its addresses resolve after it ended, in place of what was known of it.
@@ -91,32 +122,103 @@ class UserSymbols:
         known = self._processes.pop(pid, None)
         if known is not None and known.image == image:
             process.binaries.update(known.binaries)
-        _put(self._processes, pid, process, _MAX_PROCESSES)
-        for mapping in mappings:
-            # Files that have no path here are gone with the process: these are read now, others when needed.
-            if mapping.executable and mapping.is_file and not _is_mapped_file(mapping.path, mapping):
-                self._binary_of(pid, process, mapping)
+            process.jit, process.perf_map = known.jit, known.perf_map
+        else:
+            process.jit = _jit_of(pid)
+        put(self._processes, pid, process, _MAX_PROCESSES)
+        self._keep(pid, process)
         return True
+
+    def remember_code(self, pid: int) -> None:
+        """Notes what `pid` has mapped as code, if nothing is known of it: less than `remember` does, but fast."""
+        if pid in self._processes:
+            return
+        try:
+            image, mappings = _image(pid), ProcessMappings.code_of(pid)
+        except OSError:
+            return  # it has ended
+        if len(mappings):
+            process = _Process(image, mappings, self._clock())
+            put(self._processes, pid, process, _MAX_PROCESSES)
+
+    def hear(self, records: Iterable[Record]) -> None:
+        """Notes what the kernel tells of processes, in its order."""
+        for record in records:
+            match record:
+                case Mapped(pid=pid):
+                    process = self._processes.get(pid)
+                    if process is None:
+                        process = _unseen()
+                        put(self._processes, pid, process, _MAX_PROCESSES)
+                    process.noted.append(_noted(record))
+                    if len(process.noted) > _MAX_NOTED and not self.remember(pid):
+                        del process.noted[: _MAX_NOTED // 2]
+                case Executed(pid=pid):
+                    known = self._processes.pop(pid, None)
+                    process = _unseen()
+                    process.jit = None if known is None else known.jit
+                    put(self._processes, pid, process, _MAX_PROCESSES)
+                case Forked(pid=pid, parent=parent):
+                    known = self._processes.get(parent)
+                    if known is not None:
+                        copy = replace(known, image=(), taken=_NEVER, noted=list(known.noted), jit=None, perf_map=None)
+                        put(self._processes, pid, copy, _MAX_PROCESSES)
+
+    def _keep(self, pid: int, process: _Process) -> None:
+        """Reads what cannot be reached from here once the process has ended."""
+        for mapping in process.mappings:
+            if mapping.executable and mapping.is_file:
+                if is_mapped_file(mapping.path, mapping):
+                    if not self._is_lazy:
+                        self._binary_of(pid, process, mapping)
+                    continue
+                binary = self._binary_of(pid, process, mapping)
+                if binary is not None and self._shows_source:
+                    binary.open_source()
+        if process.jit is not None and process.jit.root:
+            _perf_map_of(pid, process)
 
     def resolve(self, pid: int, address: int) -> UserFrame:
         """The function at `address` of `pid`; what cannot be found out is None in the frame."""
-        process = self._current(pid)
-        found = process.mappings.find(address) if process is not None else None
+        process, found = self._place(pid, address)
+        if process is None:
+            return UserFrame(None, address, None)
+        mapping, offset = found or (None, address)
+        binary = None if mapping is None else self._binary_at(pid, process, mapping)
+        symbol = None if binary is None else binary.function_at(offset)
+        if symbol is not None and mapping is not None:
+            return UserFrame(*symbol, mapping.path)
+        if binary is None or mapping is None:
+            compiled = _perf_map_of(pid, process)
+            symbol = None if compiled is None else compiled.find(address)
+            if compiled is not None and symbol is not None:
+                return UserFrame(*symbol, compiled.path)
+        if mapping is not None and (mapping.is_file or mapping.path == VDSO):
+            return UserFrame(None, offset, mapping.path)
+        return UserFrame(None, address, None)
+
+    def source(self, pid: int, address: int) -> Sequence[CodePlace]:
+        """What the code at `address` of `pid` was compiled from, as `core.output.Symbols` says."""
+        process, found = self._place(pid, address)
+        if process is None or found is None or found[0].path == VDSO:
+            return ()
+        binary = self._binary_at(pid, process, found[0])
+        return () if binary is None else binary.source_at(found[1])
+
+    def _place(self, pid: int, address: int) -> tuple[_Process | None, tuple[Mapping, int] | None]:
+        """The process, and the mapping around the address with the byte of its file."""
+        process, found = self._known_place(pid, address)
+        if found is None and self.news is not None:
+            self.hear(self.news())
+            process, found = self._known_place(pid, address)
         if found is None and process is not None and self._clock() - process.taken > _MISS_AFTER and self.remember(pid):
             process = self._processes[pid]
-            found = process.mappings.find(address)
-        if process is None or found is None:
-            return UserFrame(None, address, None)
-        mapping, offset = found
-        if mapping.path == VDSO:
-            # A 32-bit process has another vDSO, which this process cannot show.
-            binary = self._vdso if mapping.end > 1 << 32 else None
-        elif mapping.is_file:
-            binary = self._binary_of(pid, process, mapping)
-        else:
-            return UserFrame(None, address, None)
-        symbol = _function_at(binary, offset) if binary is not None else None
-        return UserFrame(None, offset, mapping.path) if symbol is None else UserFrame(*symbol, mapping.path)
+            found = process.find(address)
+        return process, found
+
+    def _known_place(self, pid: int, address: int) -> tuple[_Process | None, tuple[Mapping, int] | None]:
+        process = self._current(pid)
+        return process, None if process is None else process.find(address)
 
     def _current(self, pid: int) -> _Process | None:
         process = self._processes.get(pid)
@@ -124,106 +226,65 @@ class UserSymbols:
             self.remember(pid)
             return self._processes.get(pid)
         now = self._clock()
-        if now - process.taken > _CHECK_AFTER:
+        if now - process.taken > _CHECK_AFTER or not self._remembers:
             try:
                 changed = _image(pid) != process.image
             except OSError:
                 changed = False  # it ended: what was remembered stays
+                if not self._remembers:
+                    del self._processes[pid]
+                    return None
             if changed and self.remember(pid):
                 return self._processes[pid]
             process.taken = now
         return process
 
-    def _binary_of(self, pid: int, process: _Process, mapping: Mapping) -> _Binary | None:
+    def _binary_at(self, pid: int, process: _Process, mapping: Mapping) -> MappedBinary | None:
+        if mapping.path == VDSO:
+            # A 32-bit process has another vDSO, which this process cannot show.
+            return self._binaries.vdso if mapping.end > 1 << 32 else None
+        return self._binary_of(pid, process, mapping) if mapping.is_file else None
+
+    def _binary_of(self, pid: int, process: _Process, mapping: Mapping) -> MappedBinary | None:
         key = (mapping.device, mapping.inode)
         if key not in process.binaries:
-            process.binaries[key] = self._find_binary(pid, mapping)
+            process.binaries[key] = self._binaries.find(pid, mapping)
         return process.binaries[key]
 
-    def _find_binary(self, pid: int, mapping: Mapping) -> _Binary | None:
-        for path in _paths(pid, mapping):
-            try:
-                key = _key(os.stat(path))
-                if key not in self._binaries:
-                    _put(self._binaries, key, self._read(path, key), _MAX_BINARIES)
-            except OSError:
-                continue  # the process ended, or may not be looked at: the next path may serve
-            return self._binaries[key]
+
+def _unseen() -> _Process:
+    """A process of which only is known what it is told to do."""
+    return _Process((), ProcessMappings(()), _NEVER)
+
+
+def _noted(record: Mapped) -> Mapping:
+    path = record.path
+    deleted = path.endswith(_DELETED)
+    name = "" if path == _ANONYMOUS else os.fsdecode(path.removesuffix(_DELETED))
+    end = record.address + record.length
+    return Mapping(record.address, end, "r-xp", record.offset, record.device, record.inode, name, deleted)
+
+
+def _perf_map_of(pid: int, process: _Process) -> PerfMap | None:
+    """The list of a process, opened; it may come to be at any time."""
+    if process.jit is None:
+        # Of a process that has ended before anybody looked it is not known whose it was: root's list is believed.
+        process.jit = _jit_of(pid) or _Jit("", f"/tmp/perf-{pid}.map", 0)
+    if process.perf_map is None:
+        jit = process.jit
+        process.perf_map = PerfMap.open(jit.root + jit.path, jit.path, jit.owner)
+    return process.perf_map
+
+
+def _jit_of(pid: int) -> _Jit | None:
+    """None where the process has ended. Its list has its number in the innermost pid namespace (proc_pid_status(5))."""
+    try:
+        with open(f"/proc/{pid}/status", "rb") as file:
+            lines = dict(line.split(b":", 1) for line in file.read().splitlines() if b":" in line)
+        number = int(lines.get(b"NSpid", b"%d" % pid).split()[-1])
+        return _Jit(process_root(pid), f"/tmp/perf-{number}.map", int(lines[b"Uid"].split()[1]))
+    except (OSError, ValueError, KeyError, IndexError):
         return None
-
-    def _read(self, path: str, key: _FileKey) -> _Binary | None:
-        """None where the file is no ELF or corrupt, which is no reason to stop tracing. Raises OSError."""
-        try:
-            with ElfFile(path) as elf:
-                if elf.status is None or _key(elf.status) != key:
-                    # Else whoever owns the path could give its symbols to a file that all processes share.
-                    raise FileNotFoundError(f"{path}: replaced while it was opened")
-                tables = elf.symbol_tables()
-                if not elf.has_symbol_table:
-                    tables += self._debug_tables(elf.build_id())
-                return _Binary(elf.program_headers, FunctionTable(tables))
-        except ElfError:
-            return None
-
-    def _debug_tables(self, build_id: str | None) -> list[SymbolData]:
-        """The symbols that were stripped from a binary, where its separate debug file is installed and sound."""
-        if not build_id:
-            return []
-        path = os.path.join(self._debug_directory, ".build-id", build_id[:2], f"{build_id[2:]}.debug")
-        try:
-            with ElfFile(path) as debug:
-                return debug.symbol_tables() if debug.build_id() == build_id else []
-        except (OSError, ElfError):
-            return []  # not installed, mostly
-
-    @cached_property
-    def _vdso(self) -> _Binary | None:
-        """The code that the kernel puts into every process: the same image everywhere, so this process's own serves."""
-        try:
-            return _read_vdso()
-        except (OSError, ElfError):
-            return None  # not readable (a process can be barred from its own memory): frames there have no names
-
-
-def _function_at(binary: _Binary, offset: int) -> tuple[str, int] | None:
-    address = offset_to_address(binary.program_headers, offset)
-    if address is None:
-        return None
-    try:
-        return binary.functions.find(address)
-    except ElfError:
-        return None  # the function's name is corrupt
-
-
-def _paths(pid: int, mapping: Mapping) -> Iterator[str]:
-    """Where the mapped file can be opened, surest first."""
-    if _is_mapped_file(mapping.path, mapping):
-        yield mapping.path
-    # This link is the mapped file itself, even deleted or replaced, but following it takes CAP_CHECKPOINT_RESTORE.
-    yield f"/proc/{pid}/map_files/{mapping.start:x}-{mapping.end:x}"
-    # The path as the process sees it. The device is not compared: some file systems (btrfs) give stat() another one.
-    root = f"/proc/{pid}/root{mapping.path}"
-    if not mapping.deleted and _has_inode(root, mapping.inode):
-        yield root
-
-
-def _key(status: os.stat_result) -> _FileKey:
-    return status.st_dev, status.st_ino, status.st_mtime_ns
-
-
-def _is_mapped_file(path: str, mapping: Mapping) -> bool:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return False
-    return (status.st_dev, status.st_ino) == (mapping.device, mapping.inode)
-
-
-def _has_inode(path: str, inode: int) -> bool:
-    try:
-        return os.stat(path).st_ino == inode
-    except OSError:
-        return False
 
 
 def _image(pid: int) -> tuple[bytes, ...]:
@@ -236,20 +297,3 @@ def _image(pid: int) -> tuple[bytes, ...]:
         # The command's name, field 2, may have blanks and brackets in it.
         fields = file.read().rpartition(b") ")[2].split()
     return tuple(fields[number - 3] for number in (22, 26, 28, 48))
-
-
-def _read_vdso() -> _Binary | None:
-    mapping = next((m for m in ProcessMappings.of(os.getpid()) if m.path == VDSO), None)
-    if mapping is None:
-        return None
-    with open("/proc/self/mem", "rb", buffering=0) as memory:
-        image = os.pread(memory.fileno(), mapping.end - mapping.start, mapping.start)
-    elf = ElfFile.from_bytes(image, VDSO)
-    return _Binary(elf.program_headers, FunctionTable(elf.symbol_tables()))
-
-
-def _put(table: dict[_Key, _Value], key: _Key, value: _Value, limit: int) -> None:
-    """Adds to a table of bounded size, at the cost of its oldest entry."""
-    while len(table) >= limit:
-        del table[next(iter(table))]
-    table[key] = value

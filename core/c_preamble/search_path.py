@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..compilation import CompileOptions
+    from ..compile_options import CompileOptions
 
 #: The few headers of a C compiler's own, which the libclang wheel leaves out.
 BUILT_IN_HEADERS = os.path.join(os.path.dirname(__file__), "headers")

@@ -53,7 +53,6 @@ class TranslationUnit:
         from clang import cindex
 
         self.text = text
-        self._kernel_declarations = kernel_declarations
         files = [(MAIN_FILE, _readable(text.text)), (KERNEL_FILE, kernel_declarations.encode("latin-1"))]
         # Ahead of all other files, since those may need what it declares.
         before = ["-include", KERNEL_FILE] if kernel_declarations else []

@@ -5,8 +5,9 @@ It only gathers the names; maps, programs and links are each in a file of their 
 
 from __future__ import annotations
 
-from pybpftrace.core.linux.bpf_constants import (
+from .bpf_constants import (
     PER_CPU_MAP_TYPES,
+    PSEUDO_BTF_ID,
     PSEUDO_MAP_FD,
     PSEUDO_MAP_VALUE,
     AttachType,
@@ -17,7 +18,7 @@ from pybpftrace.core.linux.bpf_constants import (
     ProgramType,
     UpdateFlag,
 )
-from pybpftrace.core.linux.bpf_links import (
+from .bpf_links import (
     cgroup_iterator,
     create_iterator,
     create_iterator_link,
@@ -28,20 +29,22 @@ from pybpftrace.core.linux.bpf_links import (
     object_info,
     pin,
     raw_tracepoint_open,
+    recursion_misses,
     task_iterator,
 )
-from pybpftrace.core.linux.bpf_maps import (
+from .bpf_maps import (
     copied_size,
     create_map,
     delete,
-    delete_all,
+    delete_batch,
     freeze,
     lookup,
     next_key,
-    read_map,
+    read_batches,
     update,
+    zero_batch,
 )
-from pybpftrace.core.linux.bpf_programs import (
+from .bpf_programs import (
     LoadedProgram,
     ProgramImage,
     load_btf,
@@ -49,10 +52,11 @@ from pybpftrace.core.linux.bpf_programs import (
     load_program_with_log,
     test_run,
 )
-from pybpftrace.core.linux.errors import KernelError, VerifierError
+from .errors import KernelError, VerifierError
 
 __all__ = [
     "PER_CPU_MAP_TYPES",
+    "PSEUDO_BTF_ID",
     "PSEUDO_MAP_FD",
     "PSEUDO_MAP_VALUE",
     "AttachType",
@@ -76,7 +80,7 @@ __all__ = [
     "create_perf_event_link",
     "create_uprobe_multi_link",
     "delete",
-    "delete_all",
+    "delete_batch",
     "freeze",
     "load_btf",
     "load_program",
@@ -86,8 +90,10 @@ __all__ = [
     "object_info",
     "pin",
     "raw_tracepoint_open",
-    "read_map",
+    "read_batches",
+    "recursion_misses",
     "task_iterator",
     "test_run",
     "update",
+    "zero_batch",
 ]

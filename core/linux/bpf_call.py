@@ -9,9 +9,9 @@ from __future__ import annotations
 import ctypes
 import struct
 
-from pybpftrace.core.linux.bpf_constants import OBJ_NAME_LEN, Command
-from pybpftrace.core.linux.errors import KernelError
-from pybpftrace.core.linux.syscalls import syscall
+from .bpf_constants import OBJ_NAME_LEN, Command
+from .errors import KernelError
+from .syscalls import syscall
 
 #: Attribute memory, which the kernel also writes to; `struct.unpack_from` reads it.
 Attributes = ctypes.Array[ctypes.c_char]

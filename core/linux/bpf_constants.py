@@ -125,3 +125,4 @@ OBJ_NAME_LEN = 16
 #: src_reg of a two-slot load: imm is a map's fd; imm is a map's fd and the next imm an offset in its value.
 PSEUDO_MAP_FD = 1
 PSEUDO_MAP_VALUE = 2
+PSEUDO_BTF_ID = 3

@@ -9,9 +9,9 @@ import ctypes
 import struct
 from collections.abc import Sequence
 
-from pybpftrace.core.linux.bpf_call import bpf, pack
-from pybpftrace.core.linux.bpf_constants import MULTI_RETURN, AttachType, Command
-from pybpftrace.core.linux.syscalls import address_of
+from .bpf_call import bpf, pack
+from .bpf_constants import MULTI_RETURN, AttachType, Command
+from .syscalls import address_of
 
 #: prog_fd, target_fd, attach_type, flags; then what is particular to the attach type
 _LINK_CREATE = "=IIII"
@@ -24,6 +24,8 @@ _UPROBE_MULTI = "=QQQQIII4x"
 #: iter_info, iter_info_len
 _ITERATOR = "=QI4x"
 _OBJECT_INFO_SIZE = 256
+#: Offset of struct bpf_prog_info.recursion_misses.
+_RECURSION_MISSES = 208
 
 
 def create_link(prog_fd: int, target_fd: int, attach_type: int, extra: bytes = b"", subject: str = "") -> int:
@@ -145,6 +147,16 @@ def object_info(fd: int) -> bytes:
     bpf(Command.OBJ_GET_INFO_BY_FD, attributes, f"fd {fd}")
     (length,) = struct.unpack_from("=I", attributes, 4)
     return info.raw[:length]
+
+
+def recursion_misses(fd: int) -> int:
+    """How often a program was not run because its CPU was running one already; 0 where the kernel does not count that
+    (struct bpf_prog_info.recursion_misses, Linux 5.12; for tracepoints and kprobes 6.7). Raises KernelError."""
+    info = object_info(fd)
+    if len(info) < _RECURSION_MISSES + 8:
+        return 0
+    (count,) = struct.unpack_from("=Q", info, _RECURSION_MISSES)
+    return int(count)
 
 
 def _program(fd: int) -> str:

@@ -8,19 +8,21 @@ from __future__ import annotations
 import ctypes
 import errno
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from itertools import islice
 
-from pybpftrace.core.linux import machine
-from pybpftrace.core.linux.bpf_call import bpf, object_name, pack
-from pybpftrace.core.linux.bpf_constants import PER_CPU_MAP_TYPES, Command
-from pybpftrace.core.linux.errors import ENOTSUPP, KernelError
-from pybpftrace.core.linux.syscalls import address_of
+from . import machine
+from .bpf_call import bpf, object_name, pack
+from .bpf_constants import PER_CPU_MAP_TYPES, Command, UpdateFlag
+from .errors import ENOTSUPP, KernelError
+from .syscalls import address_of
 
 # Parts of union bpf_attr, in the order of include/uapi/linux/bpf.h.
 #: map_type, key_size, value_size, max_entries, map_flags, inner_map_fd, numa_node, map_name
 _MAP_CREATE = "=7I16s"
 #: map_fd, key, value or next_key, flags
 _ELEMENT = "=I4xQQQ"
+_ELEMENT_KEY = 8
 #: in_batch, out_batch, keys, values, count, map_fd, elem_flags, flags
 _BATCH = "=QQQQIIQQ"
 _BATCH_COUNT = 32
@@ -93,22 +95,26 @@ def next_key(fd: int, key: bytes | None, key_size: int) -> bytes | None:
     return following.raw
 
 
-def read_map(
+def read_batches(
     fd: int, key_size: int, value_size_padded: int, max_entries: int, batch_size: int | None = None
-) -> Iterator[tuple[bytes, bytes]]:
-    """All keys and values, in the kernel's order, while programs may be changing the map.
+) -> Iterator[tuple[int, bytes, bytes]]:
+    """All entries, some at a time, in the kernel's order, while programs may be changing the map: how many, and their
+    keys and their values joined.
 
     `value_size_padded` is `copied_size`; a per-CPU value is cut by the caller into round_up(value_size, 8) bytes a CPU.
     `batch_size` is the number of entries to ask for at first. Entries added or removed meanwhile may be missed; none
-    comes twice. Raises: KernelError.
+    comes twice: a hash gives all of a bucket at once, under the bucket's lock, and goes by the buckets' numbers, which
+    deletions do not change (kernel/bpf/hashtab.c). Raises: KernelError.
     """
     count = batch_size or max(16, min(max_entries, _BATCH_BYTES // (key_size + value_size_padded)))
     # The kernel's place in the map: a u32 for hashes (the bucket), a key for others.
     place = ctypes.create_string_buffer(max(4, key_size))
-    started = False
+    started, size = False, 0
     while True:
-        keys = ctypes.create_string_buffer(count * key_size)
-        values = ctypes.create_string_buffer(count * value_size_padded)
+        if size != count:
+            size = count
+            keys = ctypes.create_string_buffer(size * key_size)
+            values = ctypes.create_string_buffer(size * value_size_padded)
         here = ctypes.addressof(place)
         buffers = here if started else 0, here, ctypes.addressof(keys), ctypes.addressof(values)
         attributes = pack(_BATCH, *buffers, count, fd, 0, 0)
@@ -117,7 +123,7 @@ def read_map(
             bpf(Command.MAP_LOOKUP_BATCH, attributes, _subject(fd))
         except KernelError as error:
             if error.errno in _NO_BATCH and not started:
-                yield from _read_one_by_one(fd, key_size, value_size_padded, max_entries)
+                yield from _read_one_by_one(fd, key_size, value_size_padded, max_entries, count)
                 return
             if error.errno == errno.ENOSPC:  # a hash bucket holds more entries than we asked for: nothing was copied
                 count *= 2
@@ -127,17 +133,17 @@ def read_map(
                 raise
             finished = error.errno == errno.ENOENT
         (copied,) = struct.unpack_from("=I", attributes, _BATCH_COUNT)
-        yield from zip(_cut(keys, key_size, copied), _cut(values, value_size_padded, copied), strict=True)
+        if copied:
+            found_keys = ctypes.string_at(keys, copied * key_size)
+            yield copied, found_keys, ctypes.string_at(values, copied * value_size_padded)
         if finished:
             return
         started = started or copied > 0
 
 
-def _cut(buffer: ctypes.Array[ctypes.c_char], size: int, count: int) -> Iterator[bytes]:
-    return (piece for (piece,) in struct.iter_unpack(f"{size}s", memoryview(buffer)[: size * count]))
-
-
-def _read_one_by_one(fd: int, key_size: int, value_size: int, max_entries: int) -> Iterator[tuple[bytes, bytes]]:
+def _read_one_by_one(
+    fd: int, key_size: int, value_size: int, max_entries: int, batch_size: int
+) -> Iterator[tuple[int, bytes, bytes]]:
     """Collects the keys first: a walk that loses its key to a deletion starts again, so max_entries bounds it."""
     keys: dict[bytes, None] = {}
     key = next_key(fd, None, key_size)
@@ -146,30 +152,47 @@ def _read_one_by_one(fd: int, key_size: int, value_size: int, max_entries: int) 
             break
         keys[key] = None
         key = next_key(fd, key, key_size)
-    for key in keys:
-        value = lookup(fd, key, value_size)
-        if value is not None:
-            yield key, value
+    looked_up = ((key, lookup(fd, key, value_size)) for key in keys)
+    found = ((key, value) for key, value in looked_up if value is not None)
+    while batch := list(islice(found, batch_size)):
+        yield len(batch), b"".join(key for key, _ in batch), b"".join(value for _, value in batch)
 
 
-def delete_all(fd: int, keys: Iterable[bytes]) -> None:
-    """Removes keys, all of one length; those that are gone already do not matter. Raises KernelError."""
-    remaining = list(keys)
-    while remaining:
-        joined = b"".join(remaining)
-        attributes = pack(_BATCH, 0, 0, address_of(joined), 0, len(remaining), fd, 0, 0)
+def delete_batch(fd: int, keys: bytes, key_size: int) -> None:
+    """Removes keys, which are joined; those that are gone already do not matter. Raises KernelError."""
+    done, total = 0, len(keys) // key_size
+    while done < total:
+        attributes = pack(_BATCH, 0, 0, address_of(keys) + done * key_size, 0, total - done, fd, 0, 0)
         try:
             bpf(Command.MAP_DELETE_BATCH, attributes, _subject(fd))
             return
         except KernelError as error:
             if error.errno not in (*_NO_BATCH, errno.ENOENT):
                 raise
-            # ENOENT: the kernel stopped at a key that is not there. One by one over that key, then on in a batch.
-            done = struct.unpack_from("=I", attributes, _BATCH_COUNT)[0] if error.errno == errno.ENOENT else 0
-            count = 1 if error.errno == errno.ENOENT else len(remaining)
-            for key in remaining[done : done + count]:
-                delete(fd, key)
-            remaining = remaining[done + count :]
+            is_gone = error.errno == errno.ENOENT
+        # The kernel stopped at a key that is not there. One by one over that key, then on in a batch.
+        done += struct.unpack_from("=I", attributes, _BATCH_COUNT)[0] if is_gone else 0
+        end = done + 1 if is_gone else total
+        for at in range(done, end):
+            delete(fd, keys[at * key_size : (at + 1) * key_size])
+        done = end
+
+
+def zero_batch(fd: int, keys: bytes, key_size: int, value_size_padded: int) -> None:
+    """Makes the values of keys, which are joined, zeros; those that are gone already stay gone. Raises KernelError.
+
+    One key at a time: a batch cannot be told to leave out keys that are gone.
+    """
+    zeros = bytes(value_size_padded)
+    first = address_of(keys)
+    attributes = pack(_ELEMENT, fd, first, address_of(zeros), UpdateFlag.EXIST)
+    for address in range(first, first + len(keys), key_size):
+        struct.pack_into("=Q", attributes, _ELEMENT_KEY, address)
+        try:
+            bpf(Command.MAP_UPDATE_ELEM, attributes, _subject(fd))
+        except KernelError as error:
+            if error.errno != errno.ENOENT:  # a program deleted the key meanwhile
+                raise
 
 
 def freeze(fd: int) -> None:

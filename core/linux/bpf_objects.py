@@ -12,10 +12,10 @@ import os
 import struct
 from collections.abc import Iterator
 
-from pybpftrace.core.frozen import dataclass
-from pybpftrace.core.linux.bpf_call import bpf, pack
-from pybpftrace.core.linux.bpf_constants import Command
-from pybpftrace.core.linux.errors import KernelError
+from ..frozen import dataclass
+from .bpf_call import bpf, pack
+from .bpf_constants import Command
+from .errors import KernelError
 
 #: bpf_attr.info: bpf_fd, info_len, info
 _INFO = "=IIQ"

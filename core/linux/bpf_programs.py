@@ -11,11 +11,11 @@ import errno
 import struct
 from collections.abc import Callable
 
-from pybpftrace.core.frozen import dataclass
-from pybpftrace.core.linux.bpf_call import Attributes, bpf, object_name, pack
-from pybpftrace.core.linux.bpf_constants import TEST_RUN_ON_CPU, Command
-from pybpftrace.core.linux.errors import KernelError, VerifierError
-from pybpftrace.core.linux.syscalls import address_of
+from ..frozen import dataclass
+from .bpf_call import Attributes, bpf, object_name, pack
+from .bpf_constants import TEST_RUN_ON_CPU, Command
+from .errors import KernelError, VerifierError
+from .syscalls import address_of
 
 INSTRUCTION_SIZE = 8
 #: struct bpf_func_info {u32 insn_off, type_id}
@@ -73,48 +73,20 @@ class LoadedProgram:
     log: str
 
 
-def load_program(
-    prog_type: int,
-    insns: bytes,
-    license: str = "GPL",
-    name: str = "",
-    expected_attach_type: int = 0,
-    btf_fd: int = 0,
-    func_info: bytes = b"",
-    line_info: bytes = b"",
-    attach_btf_id: int = 0,
-    log_level: int = 0,
-    log_size: int = LOG_SIZE,
-    *,
-    attach_btf_obj_fd: int = 0,
-    prog_flags: int = 0,
-) -> int:
-    """The fd of a program that the verifier accepted. The arguments are ProgramImage's.
+def load_program(image: ProgramImage, log_level: int = 1, log_size: int = LOG_SIZE) -> int:
+    """The fd of a program that the verifier accepted.
 
     No log is asked for unless the verifier rejects the program; it is then asked again at `log_level` (1, what happened
-    on the way to the error, when 0; 2, everything), with a buffer that grows from `log_size` bytes to 16 MiB.
+    on the way to the error; 2, everything), with a buffer that grows from `log_size` bytes to 16 MiB.
 
     Raises: VerifierError: rejected. KernelError: no permission, no memory, ...
     """
-    image = ProgramImage(
-        prog_type,
-        insns,
-        license,
-        name,
-        expected_attach_type,
-        btf_fd,
-        func_info,
-        line_info,
-        attach_btf_id,
-        attach_btf_obj_fd,
-        prog_flags,
-    )
     try:
         return _load(image, 0, None)
     except KernelError as refusal:
         if refusal.errno in _NO_VERDICT:
             raise
-        return _load_with_log(image, log_level or 1, log_size, refusal).fd
+        return _load_with_log(image, log_level, log_size, refusal).fd
 
 
 def load_program_with_log(image: ProgramImage, log_level: int = 1, log_size: int = LOG_SIZE) -> LoadedProgram:

@@ -10,8 +10,8 @@ import errno
 import os
 import struct
 
-from pybpftrace.core.linux.errors import KernelError
-from pybpftrace.core.linux.syscalls import address_of, syscall
+from .errors import KernelError
+from .syscalls import address_of, syscall
 
 _AT_FDCWD = -100
 #: struct file_handle: u32 handle_bytes, s32 handle_type, then the handle: a u64 for kernfs.

@@ -10,8 +10,8 @@ import errno as numbers
 import os
 from collections.abc import Callable
 
-from pybpftrace.core.frozen import dataclass
-from pybpftrace.core.linux import machine
+from ..frozen import dataclass
+from . import machine
 
 #: include/linux/errno.h: "Operation is not supported"; not meant to reach user space, so libc has no name for it.
 ENOTSUPP = 524

@@ -15,9 +15,9 @@ import os
 import struct
 from collections.abc import Callable
 
-from pybpftrace.core.linux.bpf_links import create_perf_event_link
-from pybpftrace.core.linux.errors import KernelError
-from pybpftrace.core.linux.perf_constants import (
+from .bpf_links import create_perf_event_link
+from .errors import KernelError
+from .perf_constants import (
     ATTRIBUTES_SIZE,
     PERF_EVENT_IOC_ENABLE,
     PERF_EVENT_IOC_SET_BPF,
@@ -26,7 +26,7 @@ from pybpftrace.core.linux.perf_constants import (
     PerfType,
     Software,
 )
-from pybpftrace.core.linux.syscalls import address_of, syscall
+from .syscalls import address_of, syscall
 
 #: type, size, config, sample_period or sample_freq, sample_type, read_format, flags, wakeup_events, bp_type, config1
 #: (bp_addr, uprobe_path, kprobe_func), config2 (bp_len, probe_offset)
@@ -44,6 +44,8 @@ def perf_event_open(
     config2: int = 0,
     breakpoint_type: int = 0,
     attribute_flags: int = 0,
+    sample_type: int = 0,
+    wakeup: int = 0,
     pid: int = -1,
     cpu: int = 0,
     group_fd: int = -1,
@@ -52,14 +54,15 @@ def perf_event_open(
 ) -> int:
     """The fd of an event. Give a sampling `period` (events, or ns for clocks) or a `frequency` (Hz), or neither.
 
-    Raises: KernelError, about `subject`.
+    `wakeup` is after how many events who waits for the fd is woken, one unless told; with the flag WATERMARK it is
+    after how many bytes. Raises: KernelError, about `subject`.
     """
     if frequency:
         attribute_flags |= AttributeFlag.FREQ
     attributes = struct.pack(
         _ATTRIBUTES,
-        *(type, ATTRIBUTES_SIZE, config, frequency or period, 0, 0),
-        *(attribute_flags, 1 if period or frequency else 0, breakpoint_type, config1, config2),
+        *(type, ATTRIBUTES_SIZE, config, frequency or period, sample_type, 0),
+        *(attribute_flags, wakeup or int(bool(period or frequency)), breakpoint_type, config1, config2),
     )
     try:
         return syscall("perf_event_open", address_of(attributes), pid, cpu, group_fd, flags)

@@ -58,7 +58,14 @@ class AttributeFlag:
     PINNED = 1 << 2
     EXCLUDE_USER = 1 << 4
     EXCLUDE_KERNEL = 1 << 5
+    MMAP = 1 << 8
+    COMM = 1 << 9
     FREQ = 1 << 10
+    TASK = 1 << 13
+    WATERMARK = 1 << 14
+    SAMPLE_ID_ALL = 1 << 18
+    MMAP2 = 1 << 23
+    COMM_EXEC = 1 << 24
 
 
 class BreakpointAccess:

@@ -15,8 +15,8 @@ from _thread import allocate_lock
 from collections.abc import Iterator
 from struct import Struct
 
-from pybpftrace.core.linux import machine
-from pybpftrace.core.linux.errors import KernelError
+from . import machine
+from .errors import KernelError
 
 #: Bits of a record's first u32: still being written; thrown away by its writer.
 BUSY = 1 << 31

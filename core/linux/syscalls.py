@@ -10,8 +10,8 @@ import ctypes
 import os
 from collections.abc import Callable
 
-from pybpftrace.core.linux import machine
-from pybpftrace.core.linux.errors import KernelError
+from . import machine
+from .errors import KernelError
 
 #: arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h
 SYSCALL_NUMBERS = {

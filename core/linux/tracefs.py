@@ -8,8 +8,8 @@ from __future__ import annotations
 import errno
 import os
 
-from pybpftrace.core.linux.errors import KernelError
-from pybpftrace.core.linux.syscalls import address_of, syscall
+from .errors import KernelError
+from .syscalls import address_of, syscall
 
 #: Where Linux mounts it (since 4.1), and where it appears by itself inside debugfs.
 TRACEFS_DIRECTORIES = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")

@@ -7,21 +7,22 @@ the same bytes everywhere. Nothing here loads or attaches anything.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
-from pybpftrace.core.frozen import dataclass
+from ..frozen import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    from pybpftrace.core.binary.dwarf_signature import Signature
-    from pybpftrace.core.target.btf import Btf
-    from pybpftrace.core.target.btf_c_types import BtfCTypes
-    from pybpftrace.core.target.dependency import Dependency
-    from pybpftrace.core.target.kernel_functions import KernelFunctions
-    from pybpftrace.core.target.tracepoint_format import TracepointFormat
-    from pybpftrace.core.types import Field, Type
+    from ..binary.dwarf_signature import Signature
+    from ..probe import LoadSettings
+    from ..types import Field, Type
+    from .btf import Btf
+    from .btf_c_types import BtfCTypes
+    from .dependency import Dependency
+    from .kernel_functions import KernelFunctions
+    from .tracepoint_format import TracepointFormat
 
 #: What stands in the place of a module for the kernel itself.
 VMLINUX = "vmlinux"
@@ -39,6 +40,20 @@ class UserFunction:
     address: int
     size: int
     file_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class UserSymbol:
+    """A function or variable of an ELF file: `address` as in its symbol table, `size` in bytes (0: unknown).
+
+    `is_moved`: the file is a PIE or a shared object, which is loaded somewhere else than it says. `file_start` is the
+    address at which the first byte of the file would be.
+    """
+
+    address: int
+    size: int
+    is_moved: bool
+    file_start: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +90,8 @@ class Target(ABC):
         self.name = name  # 'live', or 'directory:PATH'
         #: Names of features that are not to be used, whatever the kernel can do.
         self.without: frozenset[str] = frozenset()
+        #: Where debug files are looked for before the usual places.
+        self.debug_directories: tuple[str, ...] = ()
         self._facts: dict[Dependency, None] = {}
 
     @property
@@ -98,17 +115,17 @@ class Target(ABC):
         `traceable_functions` is a file to read instead of ftrace's list, `types` one with BTF instead of the kernel's.
         """
         if types:
-            from pybpftrace.core.target.live_types import OtherTypes
+            from .live_types import OtherTypes
 
             return OtherTypes(types, traceable_functions)
-        from pybpftrace.core.target.live import LiveTarget
+        from .live import LiveTarget
 
         return LiveTarget(traceable_functions)
 
     @staticmethod
     def from_directory(path: str) -> Target:
         """A captured machine (see directory.py). Raises OSError and ValueError."""
-        from pybpftrace.core.target.directory import DirectoryTarget
+        from .directory import DirectoryTarget
 
         return DirectoryTarget(path)
 
@@ -163,22 +180,49 @@ class Target(ABC):
         return self._function_slots()
 
     def _function_slots(self) -> Mapping[str, Mapping[str, int]]:
-        from pybpftrace.core.target.btf_functions import function_slots
+        from .btf_functions import function_slots
 
         return {module: function_slots(btf) for module, btf in self.btf_readers.items()}
 
     @cached_property
     def c_types(self) -> BtfCTypes:
         """The C types of the kernel and, behind them, of its modules."""
-        from pybpftrace.core.target.btf_c_types import BtfCTypes
+        from .btf_c_types import BtfCTypes
 
         return BtfCTypes(lambda: self.btf, lambda: list(self.btf_readers.values())[1:])
 
     def kernel_functions(self) -> KernelFunctions:
         """The functions that can be traced. Raises OSError: the list that the user named cannot be read."""
-        from pybpftrace.core.target.kernel_functions import KernelFunctions
+        from .kernel_functions import KernelFunctions
 
         return KernelFunctions(b"\n")
+
+    def has_function(self, name: str) -> bool:
+        """Whether the kernel's own types have a function of that name."""
+        from .btf_types import Func
+
+        return self.btf is not None and self.btf.find(name, (Func,)) is not None
+
+    def has_variable(self, name: str) -> bool:
+        """Whether the kernel's own types have a (per-CPU) variable of that name."""
+        from .btf_types import Var
+
+        return self.btf is not None and self.btf.find(name, (Var,)) is not None
+
+    def is_kfunc(self, name: str) -> bool | None:
+        """Whether the kernel marks its function as one that BPF programs call; None when it marks none."""
+        from .kfuncs import is_marked
+
+        return None if self.btf is None else is_marked(self.btf.unwatched, name)
+
+    def kfunc_allowed(self, name: str, program_type: str, settings: Callable[[], LoadSettings]) -> bool:
+        """Whether BPF programs of that type may call the kernel's function; `settings` are such a program's.
+
+        Raises: NotCaptured: this target cannot tell; KernelError: the kernel cannot be asked; what `settings` raises.
+        """
+        from .kfuncs import NotCaptured
+
+        raise NotCaptured("only the machine itself can be asked")
 
     def kernel_modules(self) -> tuple[str, ...]:
         """The loaded modules, sorted, and 'vmlinux' for the kernel itself."""
@@ -218,7 +262,7 @@ class Target(ABC):
         text = self.tracepoint_text(category, event)
         if text is None:
             return None
-        from pybpftrace.core.target.tracepoint_format import parse_format
+        from .tracepoint_format import parse_format
 
         return parse_format(text)
 
@@ -246,6 +290,18 @@ class Target(ABC):
             if found is None or function.address > found[1].address:
                 found = name, function
         return found
+
+    def user_symbol(self, path: str, name: str) -> UserSymbol | None:
+        """The first function called `name` in the ELF file at `path`, or else the first variable.
+
+        Raises ElfError.
+        """
+        return None
+
+    def user_address(self, path: str, file_offset: int) -> int | None:
+        """The address, as in the symbol table, of a place of the ELF file at `path`; `file_offset` counts as that of
+        `UserFunction`. None for what is not loaded. Raises ElfError."""
+        return None
 
     def user_code(self, function: UserFunction) -> UserCode | None:
         """The instructions of a function that this target has found; None when they are not known."""
@@ -304,5 +360,11 @@ class Target(ABC):
         """The id of the cgroup v2 directory at `path`. Raises OSError when it is not there."""
 
     @abstractmethod
-    def kernel_symbol(self, name: str) -> int | None:
-        """The address of a kernel symbol; None when there is none or addresses are hidden from us."""
+    def has_kernel_symbol(self, name: str) -> bool:
+        """Whether the kernel has a symbol and shows its address, that `Emitter.kernel_symbol` gives. Raises OSError."""
+
+
+@cache
+def running() -> Target:
+    """The running kernel, for those who look something up just before a program is loaded: made once a process."""
+    return Target.live()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from pybpftrace.core.frozen import dataclass
+from ..frozen import dataclass
 
 #: The name of a search for all files that are mapped as code.
 EVERYTHING = "*"
@@ -58,8 +58,8 @@ class BinarySearch:
         return tuple(files.values())
 
     def _found(self) -> tuple[str, ...]:
-        from pybpftrace.core.binary import process_files
-        from pybpftrace.core.binary.libraries import find_executable, is_probeable
+        from ..binary import process_files
+        from ..binary.libraries import find_executable, is_probeable
 
         root = process_files.process_root(self.pid) if self.pid else ""
         if not self.name:
@@ -76,8 +76,8 @@ class BinarySearch:
         return tuple(find_executable(self.name, path, root, self.any_file))
 
     def _library(self, root: str) -> str | None:
-        from pybpftrace.core.binary import process_files
-        from pybpftrace.core.binary.libraries import CACHE_PATH, find_library, is_library_name
+        from ..binary import process_files
+        from ..binary.libraries import CACHE_PATH, find_library, is_library_name
 
         short = self.name.removeprefix("lib")
         if self.pid:

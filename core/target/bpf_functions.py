@@ -5,9 +5,9 @@ Apart from `live.py` because few runs need it.
 
 from __future__ import annotations
 
-from pybpftrace.core.linux import bpf_objects
-from pybpftrace.core.target.btf import Btf
-from pybpftrace.core.target.btf_types import BtfError, Func
+from ..linux import bpf_objects
+from .btf import Btf
+from .btf_types import BtfError, Func
 
 
 def bpf_functions() -> tuple[tuple[int, str], ...]:

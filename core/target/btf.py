@@ -14,9 +14,9 @@ from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pybpftrace.core.target import btf_index
-from pybpftrace.core.target.btf_decode import Record, decoders
-from pybpftrace.core.target.btf_types import (
+from . import btf_index
+from .btf_decode import Record, decoders
+from .btf_types import (
     Array,
     BtfError,
     BtfType,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     import mmap
     from collections.abc import Collection, Iterator
 
-    from pybpftrace.core.target.btf_index import Index, Sections
+    from .btf_index import Index, Sections
 
 POINTER_SIZE = 8  # BTF does not say; every architecture that this compiler knows has 64-bit pointers
 MAX_CHAIN = 64  # longer chains of typedefs, modifiers and arrays than this occur only in cyclic, hence broken, BTF

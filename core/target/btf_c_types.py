@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from pybpftrace.core import types
-from pybpftrace.core.c_types import BASE_TYPES
-from pybpftrace.core.target.btf import MAX_CHAIN, Btf
-from pybpftrace.core.target.btf_layout import Alignments
-from pybpftrace.core.target.btf_split import SplitBtf
-from pybpftrace.core.target.btf_types import (
+from .. import types
+from ..c_types import BASE_TYPES
+from .btf import MAX_CHAIN, Btf
+from .btf_layout import Alignments
+from .btf_split import SplitBtf
+from .btf_types import (
     Array,
     BtfError,
     BtfType,

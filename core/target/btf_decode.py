@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pybpftrace.core.frozen import dataclass
-from pybpftrace.core.target.btf_types import (
+from ..frozen import dataclass
+from .btf_types import (
     Array,
     BtfType,
     Const,
@@ -38,7 +38,7 @@ from pybpftrace.core.target.btf_types import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pybpftrace.core.target.btf import Btf
+    from .btf import Btf
 
 
 @dataclass(frozen=True, slots=True)

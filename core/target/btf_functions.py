@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pybpftrace.core.target.btf_types import BtfError, Composite, Enumeration, FuncProto, Int, Ptr
+from .btf_types import BtfError, Composite, Enumeration, FuncProto, Int, Ptr
 
 if TYPE_CHECKING:
-    from pybpftrace.core.target.btf import Btf
+    from .btf import Btf
 
 #: Bytes of a slot: the context of a program at a function is an array of these.
 SLOT = 8

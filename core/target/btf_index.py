@@ -14,9 +14,9 @@ from array import array
 from binascii import crc32
 from typing import TYPE_CHECKING
 
-from pybpftrace.core.frozen import dataclass
-from pybpftrace.core.target.btf_types import BtfError
-from pybpftrace.core.target.cache_directory import read_private_file, write_private_file
+from ..frozen import dataclass
+from .btf_types import BtfError
+from .cache_directory import read_private_file, write_private_file
 
 if TYPE_CHECKING:
     import mmap

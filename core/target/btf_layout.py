@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pybpftrace.core.target.btf import MAX_CHAIN, POINTER_SIZE, Btf
-from pybpftrace.core.target.btf_types import Array, BtfError, Composite, Enumeration, Float, Int, Ptr
+from .btf import MAX_CHAIN, POINTER_SIZE, Btf
+from .btf_types import Array, BtfError, Composite, Enumeration, Float, Int, Ptr
 
 _INTEGER_SIZES = frozenset({1, 2, 4, 8, 16})
 

@@ -10,15 +10,15 @@ import struct
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pybpftrace.core.target import btf_index
-from pybpftrace.core.target.btf import Btf
-from pybpftrace.core.target.btf_types import BtfType, kind_numbers
+from . import btf_index
+from .btf import Btf
+from .btf_types import BtfType, kind_numbers
 
 if TYPE_CHECKING:
     import mmap
     from collections.abc import Collection, Iterator
 
-    from pybpftrace.core.target.btf_index import Index
+    from .btf_index import Index
 
 
 class SplitBtf(Btf):

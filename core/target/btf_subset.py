@@ -9,9 +9,9 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from pybpftrace.core.frozen import dataclass
-from pybpftrace.core.target.btf_index import MAGIC
-from pybpftrace.core.target.btf_types import (
+from ..frozen import dataclass
+from .btf_index import MAGIC
+from .btf_types import (
     Array,
     BtfType,
     Composite,
@@ -35,10 +35,11 @@ from pybpftrace.core.target.btf_types import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pybpftrace.core.target.btf import Btf
+    from .btf import Btf
 
 BEHIND_POINTER = -1
-"""The level of a type that is only pointed to: a struct is then declared (Fwd), a function pointer becomes `void *`."""
+"""The level of a type that is only pointed to: a struct or union is then declared (Fwd), and what has
+no name becomes void, as functions do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +49,6 @@ class Written:
     blob: bytes
     new_ids: dict[int, int]
     strings: StringTable
-
-
-def subset(btf: Btf, ids: Iterable[int], pointer_levels: int = 1) -> bytes:
-    """A raw little-endian BTF blob with the types `ids` and what they reach by value or by `pointer_levels` pointers.
-
-    Structs and unions behind more pointers become Fwd, nameless ones void. Raises BtfError when `btf` is malformed.
-    """
-    return write(btf, reach(btf, ids, pointer_levels)).blob
 
 
 def write(btf: Btf, levels: dict[int, int], base: Written | None = None) -> Written:

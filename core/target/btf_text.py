@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pybpftrace.core.target.btf import MAX_CHAIN
-from pybpftrace.core.target.btf_types import (
+from .btf import MAX_CHAIN
+from .btf_types import (
     Array,
     BtfError,
     Composite,
@@ -29,7 +29,7 @@ from pybpftrace.core.target.btf_types import (
 )
 
 if TYPE_CHECKING:
-    from pybpftrace.core.target.btf import Btf
+    from .btf import Btf
 
 _QUALIFIERS = {Const: "const", Volatile: "volatile", Restrict: "restrict"}
 

@@ -6,7 +6,7 @@ caches. A type id of 0 is void everywhere.
 
 from __future__ import annotations
 
-from pybpftrace.core.frozen import dataclass
+from ..frozen import dataclass
 
 
 class BtfError(ValueError):

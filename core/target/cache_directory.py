@@ -32,6 +32,33 @@ def cache_directory() -> str | None:
     return directory if stat.S_ISDIR(status.st_mode) and is_private(status) else None
 
 
+def cache_room(name: str) -> str | None:
+    """The directory `name` inside of the cache directory, made if need be; None where there can be no private one."""
+    base = cache_directory()
+    if base is None:
+        return None
+    directory = os.path.join(base, name)
+    try:
+        with suppress(FileExistsError):
+            os.mkdir(directory, mode=0o700)
+        status = os.lstat(directory)
+    except OSError:
+        return None
+    return directory if stat.S_ISDIR(status.st_mode) and is_private(status) else None
+
+
+def evict(directory: str, entry_limit: int, byte_limit: int) -> None:
+    """Removes the files that were changed longest ago until the rest is within the limits. Raises OSError."""
+    with os.scandir(directory) as entries:
+        files = sorted(((e.stat(follow_symlinks=False), e.path) for e in entries), key=lambda f: -f[0].st_mtime_ns)
+    total = 0
+    for count, (status, path) in enumerate(files, 1):
+        total += status.st_size
+        if count > entry_limit or total > byte_limit:
+            with suppress(FileNotFoundError):  # another run evicts too
+                os.unlink(path)
+
+
 def is_private(status: os.stat_result) -> bool:
     """True for what we own and nobody else may write."""
     return status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)

@@ -10,13 +10,13 @@ import os
 from binascii import crc32
 from typing import TYPE_CHECKING, TypeAlias
 
-from pybpftrace.core.frozen import dataclass
-from pybpftrace.core.linux import machine
+from ..frozen import dataclass
+from ..linux import machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pybpftrace.core.target.binary_search import BinarySearch
+    from .binary_search import BinarySearch
 
 Fact: TypeAlias = "str | int | tuple[Fact, ...] | None"
 
@@ -34,7 +34,6 @@ class Dependency:
     | path | name searched | the paths found, in order |
     | search | key of a BinarySearch | the same of a search that is not told by its name alone |
     | machine | a name of `machine_facts` | the Target attribute of that name |
-    | symbol | kernel symbol | (address, boot id), address None when there is none |
     | environment | variable | its text, None when it is not set |
     """
 
@@ -113,24 +112,8 @@ def read_content(path: str) -> bytes | None:
         return None
 
 
-def symbol_fact(name: str, known: Fact = None) -> tuple[int | None, str]:
-    """(address, boot id) of a kernel symbol.
-
-    Addresses of the kernel's own symbols change only at boot (KASLR), so an answer `known` from this boot is good
-    without reading /proc/kallsyms, which takes about 50 ms. Symbols of modules and missing ones are looked up again:
-    those carry a boot id of ''.
-    """
-    boot = (read_content("/proc/sys/kernel/random/boot_id") or b"").decode().strip()
-    if boot and isinstance(known, tuple) and known[1:] == (boot,) and isinstance(known[0], int):
-        return known[0], boot
-    from pybpftrace.core.target.kallsyms import find_symbol
-
-    address, is_core = find_symbol(name)
-    return address, boot if is_core else ""
-
-
 def cgroup_fact(path: str) -> int:
-    from pybpftrace.core.linux.cgroup import cgroup_id
+    from ..linux.cgroup import cgroup_id
 
     return cgroup_id(path)
 
@@ -150,7 +133,7 @@ def search_dependency(search: BinarySearch) -> Dependency:
 
 def _current_search(dependency: Dependency) -> Fact:
     """Raises ValueError, OSError."""
-    from pybpftrace.core.target.binary_search import BinarySearch
+    from .binary_search import BinarySearch
 
     key = dependency.key
     return search_fact(BinarySearch(key) if dependency.kind == "path" else BinarySearch.from_key(key))
@@ -164,7 +147,7 @@ def pid_namespace() -> tuple[int, int] | None:
 
 def running_functions() -> Fact:
     """Asked only for probes on BPF programs. Raises KernelError."""
-    from pybpftrace.core.target.bpf_functions import bpf_functions
+    from .bpf_functions import bpf_functions
 
     return bpf_functions()
 
@@ -187,6 +170,5 @@ current_facts: dict[str, Callable[[Dependency], Fact]] = {
     "path": _current_search,
     "search": _current_search,
     "machine": lambda dependency: machine_facts[dependency.key](),
-    "symbol": lambda dependency: symbol_fact(dependency.key, dependency.fact),
     "environment": lambda dependency: os.environ.get(dependency.key),
 }

@@ -17,18 +17,19 @@ import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pybpftrace.core.binary.archives import archive_of
-from pybpftrace.core.target import Target, UsdtMarker, UserCode, UserFunction
-from pybpftrace.core.target.dependency import Dependency, file_fact, read_content
-from pybpftrace.core.target.event_files import event_directories, read_format
+from ..binary.archives import archive_of
+from . import Target, UsdtMarker, UserCode, UserFunction, UserSymbol
+from .dependency import Dependency, file_fact, read_content
+from .event_files import event_directories, read_format
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from pybpftrace.core.binary.dwarf_signature import Signature
-    from pybpftrace.core.target.btf import Btf
-    from pybpftrace.core.target.kernel_functions import KernelFunctions
-    from pybpftrace.core.types import Field, Type
+    from ..binary.dwarf_signature import Signature
+    from ..probe import LoadSettings
+    from ..types import Field, Type
+    from .btf import Btf
+    from .kernel_functions import KernelFunctions
 
 TARGET_FILE = "target.json"
 BTF_FILE = "btf"
@@ -38,11 +39,13 @@ MODULES = "modules"
 
 # What target.json holds, with the value for what is left out. `searches`: name in an attach point, or the key of a
 # BinarySearch -> paths in order.
-# `binaries`: path -> {"functions": {name: [address, size, file offset]}, "debug": {"signatures": {address: signature or
+# `binaries`: path -> {"functions": {name: [address, size, file offset]}, "symbols": {name: [address, size, is moved,
+# where the file begins]}, "addresses": {file offset: address}, "debug": {"signatures": {address: signature or
 # null}, "types": {name: type}, "members": {name: members}, "sources": {place: address or why not}}, as dwarf_data.py
 # writes it; no "debug" without debug information; "markers": [[provider, name, file offset, that of the semaphore or
 # 0, arguments, machine], ...]}. `code`: path -> {file offset: [machine, bytes as hexadecimal]}, see UserCode.
-# `cgroups`: path -> id. `kernel_symbols`: name -> address. `types`: what the BTF blob was cut down to, see capture.py;
+# `kfuncs`: function of the kernel -> {"exists": bool, "is marked": bool or null, "allowed": {program type: bool}}.
+# `cgroups`: path -> id. `kernel_symbols`: name -> true. `types`: what the BTF blob was cut down to, see capture.py;
 # `module_types`: module -> the same of its blob. `pid_namespace`: [dev, ino] or null.
 layout: dict[str, object] = {
     "architecture": "",
@@ -55,6 +58,7 @@ layout: dict[str, object] = {
     "kernel_function_sizes": {},
     "kernel_release": "",
     "kernel_symbols": {},
+    "kfuncs": {},
     "module_types": {},
     "modules": [],
     "online_cpus": [],
@@ -119,13 +123,13 @@ class DirectoryTarget(Target):
 
     @cached_property
     def btf(self) -> Btf | None:
-        from pybpftrace.core.target.btf import Btf
+        from .btf import Btf
 
         blob = read_content(os.path.join(self.path, BTF_FILE))
         return None if blob is None else Btf.parse(blob)
 
     def module_btf(self) -> Iterator[tuple[str, Btf]]:
-        from pybpftrace.core.target.btf_split import SplitBtf
+        from .btf_split import SplitBtf
 
         for module in sorted(self._data["module_types"]):
             path = os.path.join(self.path, MODULES, module)
@@ -151,6 +155,14 @@ class DirectoryTarget(Target):
     def user_functions(self, path: str) -> list[str]:
         return sorted(self._functions(path))
 
+    def user_symbol(self, path: str, name: str) -> UserSymbol | None:
+        known = self._data["binaries"].get(path, {}).get("symbols", {}).get(name)
+        return None if known is None else UserSymbol(*known)
+
+    def user_address(self, path: str, file_offset: int) -> int | None:
+        found: int | None = self._data["binaries"].get(path, {}).get("addresses", {}).get(str(file_offset))
+        return found
+
     def user_code(self, function: UserFunction) -> UserCode | None:
         known = self._data["code"].get(function.path, {}).get(str(function.file_offset))
         return None if known is None else UserCode(known[0], bytes.fromhex(known[1]))
@@ -164,8 +176,8 @@ class DirectoryTarget(Target):
         return functions
 
     def user_signature(self, path: str, address: int) -> Signature | None:
-        from pybpftrace.core.binary.dwarf_signature import NoFunction
-        from pybpftrace.core.target.dwarf_data import signature_from_data
+        from ..binary.dwarf_signature import NoFunction
+        from .dwarf_data import signature_from_data
 
         found = self._debug(path, "signatures", str(address))
         if found is None and self._has_debug(path):
@@ -173,21 +185,21 @@ class DirectoryTarget(Target):
         return None if found is None else signature_from_data(found)
 
     def user_type(self, path: str, tag: str, name: str) -> Type | None:
-        from pybpftrace.core.target.dwarf_data import type_name
-        from pybpftrace.core.types import from_data
+        from ..type_data import from_data
+        from .dwarf_data import type_name
 
         found = self._debug(path, "types", type_name(tag, name))
         return None if found is None else from_data(found)
 
     def user_members(self, path: str, name: str) -> tuple[Field, ...] | None:
-        from pybpftrace.core.target.dwarf_data import members_from_data
+        from .dwarf_data import members_from_data
 
         found = self._debug(path, "members", name)
         return None if found is None else members_from_data(found)
 
     def source_address(self, path: str, file: str, line: int, column: int | None) -> int | None:
-        from pybpftrace.core.binary.dwarf_signature import SourceError
-        from pybpftrace.core.target.dwarf_data import source_place
+        from ..binary.dwarf_signature import SourceError
+        from .dwarf_data import source_place
 
         place = source_place(file, line, column)
         found = self._debug(path, "sources", place)
@@ -206,7 +218,7 @@ class DirectoryTarget(Target):
     def resolve_binary(
         self, name: str, pid: int | None = None, *, any_file: bool = False, short_names: bool = True
     ) -> list[str]:
-        from pybpftrace.core.target.binary_search import BinarySearch
+        from .binary_search import BinarySearch
 
         search = BinarySearch(name, pid or 0, any_file, short_names)
         paths = self._data["searches"].get(name if search.is_plain else search.key)
@@ -219,12 +231,29 @@ class DirectoryTarget(Target):
 
     @cached_property
     def _kernel_functions(self) -> KernelFunctions:
-        from pybpftrace.core.target.kernel_functions import KernelFunctions, parse_functions
+        from .kernel_functions import KernelFunctions, parse_functions
 
         path = os.path.join(self.path, FUNCTIONS_FILE)
         self.remember(Dependency("file", path, file_fact(path)))
         content = read_content(path)
         return KernelFunctions(b"\n", unreadable=path) if content is None else KernelFunctions(parse_functions(content))
+
+    def has_function(self, name: str) -> bool:
+        """One that was asked for is there with the answer; the types have others that were used."""
+        return bool(self._data["kfuncs"].get(name, {}).get("exists")) or super().has_function(name)
+
+    def is_kfunc(self, name: str) -> bool | None:
+        known = self._data["kfuncs"].get(name, {})
+        found: bool | None = known["is marked"] if "is marked" in known else super().is_kfunc(name)
+        return found
+
+    def kfunc_allowed(self, name: str, program_type: str, settings: Callable[[], LoadSettings]) -> bool:
+        known = self._data["kfuncs"].get(name, {}).get("allowed", {}).get(program_type)
+        if known is None:
+            from .kfuncs import NotCaptured
+
+            raise NotCaptured(f"{self.path} does not say it for programs of the type {program_type}")
+        return bool(known)
 
     def kernel_modules(self) -> tuple[str, ...]:
         return tuple(sorted({"vmlinux", *self._data["modules"]}))
@@ -242,6 +271,5 @@ class DirectoryTarget(Target):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
         return int(found)
 
-    def kernel_symbol(self, name: str) -> int | None:
-        address = self._data["kernel_symbols"].get(name)
-        return None if address is None else int(address)
+    def has_kernel_symbol(self, name: str) -> bool:
+        return name in self._data["kernel_symbols"]

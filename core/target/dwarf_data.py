@@ -5,8 +5,9 @@ Both directions are here, so that the writer and the reader of a captured target
 
 from __future__ import annotations
 
-from pybpftrace.core.binary.dwarf_signature import Parameter, Passing, Signature
-from pybpftrace.core.types import Field, Struct, from_data, to_data
+from ..binary.dwarf_signature import Parameter, Passing, Signature
+from ..type_data import from_data, to_data
+from ..types import Field, Struct
 
 
 def signature_to_data(signature: Signature) -> list[object]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from pybpftrace.core.target.dependency import Dependency, read_content, text_fact
+from .dependency import Dependency, read_content, text_fact
 
 if TYPE_CHECKING:
-    from pybpftrace.core.target import Target
+    from . import Target
 
 FORMAT_FILE = "format"
 

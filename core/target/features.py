@@ -9,16 +9,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pybpftrace.core.frozen import dataclass
-from pybpftrace.core.target.btf_types import Enum, Enum64, Enumeration, Struct
+from ..frozen import dataclass
+from .btf_types import Enum, Enum64, Enumeration, Func, Struct
 
 if TYPE_CHECKING:
-    from pybpftrace.core.target.btf import Btf
+    from .btf import Btf
 
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """Present when the kernel knows all `constants` and all `structs`, or, without BTF, is at least `since` old.
+    """Present when the kernel has all `constants`, `structs` and `functions`, or, without BTF, is at least `since` old.
 
     Constants are in UAPI headers whatever the configuration, so what can be configured away needs a struct that is
     compiled only with it.
@@ -28,6 +28,7 @@ class Feature:
     since: tuple[int, int]
     constants: tuple[tuple[str, str], ...] = ()
     structs: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
 
 
 def helper(name: str) -> tuple[tuple[str, str], ...]:
@@ -52,6 +53,7 @@ features = (
     Feature("xdp_load_bytes", (5, 18), helper("xdp_load_bytes")),
     Feature("strncmp", (5, 17), helper("strncmp")),
     Feature("map_lookup_percpu_elem", (5, 19), helper("map_lookup_percpu_elem")),
+    Feature("map_sum_elem_count", (6, 6), functions=("bpf_map_sum_elem_count",)),
     Feature("tai", (6, 1), helper("ktime_get_tai_ns")),
     Feature("skb_output", (5, 5), helper("skb_output")),
     Feature("get_socket_cookie", (5, 12), helper("get_socket_cookie")),
@@ -86,7 +88,9 @@ def find_features(release: str, btf: Btf | None) -> frozenset[str]:
             if enum not in constants:
                 constants[enum] = enum_constants(btf, enum)
         if all(constant in constants[enum] for enum, constant in feature.constants) and all(
-            btf.find(name, {Struct}) is not None for name in feature.structs
+            btf.find(name, {kind}) is not None
+            for kind, names in ((Struct, feature.structs), (Func, feature.functions))
+            for name in names
         ):
             present.add(feature.name)
     return frozenset(present)

@@ -42,7 +42,7 @@ def is_hidden(content: bytes) -> bool:
 def find_code(symbol: str, path: str = PATH) -> list[int]:
     """The addresses of all functions of a name, `F` for those of the kernel and all modules, or `MODULE:F`; sorted.
 
-    None when the kernel hides addresses. Raises OSError.
+    Empty when the kernel hides addresses. Raises OSError.
     """
     import re
 

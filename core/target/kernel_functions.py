@@ -10,7 +10,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable
 
-from pybpftrace.core.glob import glob, has_wildcard
+from ..glob import glob, has_wildcard
 
 #: The home of functions that are in no module.
 VMLINUX = "vmlinux"

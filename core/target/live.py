@@ -9,28 +9,28 @@ import os
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pybpftrace.core.linux import machine
-from pybpftrace.core.target import Target, UsdtMarker, UserCode, UserFunction
-from pybpftrace.core.target.dependency import (
+from ..linux import machine
+from . import Target, UsdtMarker, UserCode, UserFunction, UserSymbol
+from .dependency import (
     Dependency,
     cgroup_fact,
     pid_namespace,
     read_content,
     search_dependency,
-    symbol_fact,
     text_fact,
 )
-from pybpftrace.core.target.event_files import event_directories, read_format
+from .event_files import event_directories, read_format
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-    from pybpftrace.core.binary.dwarf_signature import Signature
-    from pybpftrace.core.target.btf import Btf
-    from pybpftrace.core.target.kernel_functions import KernelFunctions
-    from pybpftrace.core.target.live_binaries import LiveBinaries
-    from pybpftrace.core.target.live_dwarf import LiveDwarf
-    from pybpftrace.core.types import Field, Type
+    from ..binary.dwarf_signature import Signature
+    from ..probe import LoadSettings
+    from ..types import Field, Type
+    from .btf import Btf
+    from .kernel_functions import KernelFunctions
+    from .live_binaries import LiveBinaries
+    from .live_dwarf import LiveDwarf
 
 VMLINUX_BTF = "/sys/kernel/btf/vmlinux"
 
@@ -41,6 +41,7 @@ class LiveTarget(Target):
     def __init__(self, traceable_functions: str | None = None) -> None:
         super().__init__("live")
         self._traceable_functions = traceable_functions
+        self._allowed_calls: dict[tuple[str, str], bool] = {}
 
     @cached_property
     def architecture(self) -> str:
@@ -74,8 +75,8 @@ class LiveTarget(Target):
 
     @cached_property
     def btf(self) -> Btf | None:
-        from pybpftrace.core.target.btf import Btf
-        from pybpftrace.core.target.cache_directory import cache_directory
+        from .btf import Btf
+        from .cache_directory import cache_directory
 
         try:
             return Btf.open(VMLINUX_BTF, self.kernel_build_id, cache_directory())
@@ -83,8 +84,8 @@ class LiveTarget(Target):
             return self._btf_of_file()
 
     def _btf_of_file(self) -> Btf | None:
-        from pybpftrace.core.target.live_functions import kernel_file
-        from pybpftrace.core.target.live_types import read_types
+        from .live_functions import kernel_file
+        from .live_types import read_types
 
         path = kernel_file(self)
         try:
@@ -97,13 +98,22 @@ class LiveTarget(Target):
 
         That they are all of them is something that the answers depend on.
         """
-        from pybpftrace.core.target.live_modules import module_btf
+        from .live_modules import module_btf
 
         self.kernel_modules()
         return iter(()) if self.btf is None else module_btf(self, self.btf)
 
+    def kfunc_allowed(self, name: str, program_type: str, settings: Callable[[], LoadSettings]) -> bool:
+        """A fact of the kernel, which is part of what a compilation is known by: no dependency."""
+        from .kfuncs import try_call
+
+        asked = name, program_type
+        if asked not in self._allowed_calls:
+            self._allowed_calls[asked] = self.btf is not None and try_call(self.btf, name, program_type, settings)
+        return self._allowed_calls[asked]
+
     def _function_slots(self) -> Mapping[str, Mapping[str, int]]:
-        from pybpftrace.core.target.live_function_slots import function_slots
+        from .live_function_slots import function_slots
 
         return function_slots(self, super()._function_slots)
 
@@ -112,9 +122,9 @@ class LiveTarget(Target):
 
     @cached_property
     def _kernel_functions(self) -> KernelFunctions:
-        from pybpftrace.core.linux.errors import KernelError
-        from pybpftrace.core.linux.tracefs import TRACEFS_DIRECTORIES
-        from pybpftrace.core.target.live_functions import kernel_functions
+        from ..linux.errors import KernelError
+        from ..linux.tracefs import TRACEFS_DIRECTORIES
+        from .live_functions import kernel_functions
 
         try:
             tracefs = self._tracefs
@@ -123,19 +133,19 @@ class LiveTarget(Target):
         return kernel_functions(self, self._traceable_functions, tracefs)
 
     def kernel_modules(self) -> tuple[str, ...]:
-        from pybpftrace.core.target.live_functions import kernel_modules
+        from .live_functions import kernel_modules
 
         return kernel_modules(self)
 
     def kernel_function_size(self, name: str) -> int | None:
-        from pybpftrace.core.target.live_functions import kernel_file
+        from .live_functions import kernel_file
 
         path = kernel_file(self)
         found = None if path is None else self._binaries.function(path, name)
         return None if found is None else found.size
 
     def bpf_functions(self) -> tuple[tuple[int, str], ...]:
-        from pybpftrace.core.target.bpf_functions import bpf_functions
+        from .bpf_functions import bpf_functions
 
         found = bpf_functions()
         self.remember(Dependency("machine", "bpf_functions", found))
@@ -143,13 +153,13 @@ class LiveTarget(Target):
 
     @cached_property
     def kernel_features(self) -> frozenset[str]:
-        from pybpftrace.core.target.features import find_features
+        from .features import find_features
 
         return find_features(self.kernel_release, self.btf)
 
     @cached_property
     def _tracefs(self) -> str:
-        from pybpftrace.core.linux.tracefs import tracefs_root
+        from ..linux.tracefs import tracefs_root
 
         return tracefs_root()
 
@@ -172,23 +182,29 @@ class LiveTarget(Target):
     def user_functions(self, path: str) -> list[str]:
         return self._binaries.names(path)
 
+    def user_symbol(self, path: str, name: str) -> UserSymbol | None:
+        return self._binaries.symbol(path, name)
+
+    def user_address(self, path: str, file_offset: int) -> int | None:
+        return self._binaries.address(path, file_offset)
+
     def user_code(self, function: UserFunction) -> UserCode | None:
         return self._binaries.code(function)
 
     def usdt_markers(self, path: str) -> list[UsdtMarker]:
-        from pybpftrace.core.target.live_markers import usdt_markers
+        from .live_markers import usdt_markers
 
         return usdt_markers(path, self)
 
     @cached_property
     def _binaries(self) -> LiveBinaries:
-        from pybpftrace.core.target.live_binaries import LiveBinaries
+        from .live_binaries import LiveBinaries
 
         return LiveBinaries(self)
 
     @cached_property
     def _dwarf(self) -> LiveDwarf:
-        from pybpftrace.core.target.live_dwarf import LiveDwarf
+        from .live_dwarf import LiveDwarf
 
         return LiveDwarf(self)
 
@@ -211,7 +227,7 @@ class LiveTarget(Target):
     def resolve_binary(
         self, name: str, pid: int | None = None, *, any_file: bool = False, short_names: bool = True
     ) -> list[str]:
-        from pybpftrace.core.target.binary_search import BinarySearch
+        from .binary_search import BinarySearch
 
         dependency = search_dependency(BinarySearch(name, pid or 0, any_file, short_names))
         self.remember(dependency)
@@ -228,7 +244,8 @@ class LiveTarget(Target):
         self.remember(Dependency("cgroup", path, found))
         return found
 
-    def kernel_symbol(self, name: str) -> int | None:
-        found = symbol_fact(name)
-        self.remember(Dependency("symbol", name, found))
-        return found[0]
+    def has_kernel_symbol(self, name: str) -> bool:
+        """No dependency: the address is looked up as a program is loaded, which fails when it is gone."""
+        from .symbol_addresses import symbol_address
+
+        return symbol_address(name) is not None

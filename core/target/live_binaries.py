@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pybpftrace.core.binary.archives import archive_of
-from pybpftrace.core.binary.elf_format import MACHINES
-from pybpftrace.core.binary.user_binary import Function, UserBinary
-from pybpftrace.core.target import UserCode, UserFunction
-from pybpftrace.core.target.dependency import Dependency, file_fact
+from ..binary.archives import archive_of
+from ..binary.debug_files import debug_directories
+from ..binary.elf_format import MACHINES
+from ..binary.user_binary import Function, UserBinary
+from . import UserCode, UserFunction, UserSymbol
+from .dependency import Dependency, file_fact
 
 if TYPE_CHECKING:
-    from pybpftrace.core.target import Target
+    from . import Target
 
 
 class LiveBinaries:
@@ -37,6 +38,19 @@ class LiveBinaries:
         binary = self._binary(path)
         return [] if binary is None else binary.names()
 
+    def symbol(self, path: str, name: str) -> UserSymbol | None:
+        """Raises OSError, ElfError."""
+        binary = self._binary(path)
+        found = None if binary is None else binary.symbol(name)
+        if binary is None or found is None:
+            return None
+        return UserSymbol(found.address, found.size, binary.is_moved, binary.address(binary.start) or 0)
+
+    def address(self, path: str, file_offset: int) -> int | None:
+        """Raises OSError, ElfError."""
+        binary = self._binary(path)
+        return None if binary is None else binary.address(file_offset)
+
     def code(self, function: UserFunction) -> UserCode | None:
         """Of a function of a binary that was read before. Raises OSError."""
         for binary in self._read.values():
@@ -49,7 +63,7 @@ class LiveBinaries:
         """None when there is no ELF file at `path`. Raises OSError, ElfError."""
         if path not in self._read:
             self._remember(archive_of(path))
-            self._read[path] = binary = UserBinary.open(path)
+            self._read[path] = binary = UserBinary.open(path, debug_directories(self._target.debug_directories))
             for file in binary.looked_at if binary is not None else ():
                 self._remember(file)
         return self._read[path]

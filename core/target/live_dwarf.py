@@ -5,17 +5,18 @@ Apart from live.py because few runs need it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pybpftrace.core.binary.archives import ArchiveError, archive_of
-from pybpftrace.core.binary.dwarf import Dwarf
-from pybpftrace.core.binary.elf_format import ElfError
-from pybpftrace.core.target.dependency import Dependency, file_fact
+from ..binary.archives import ArchiveError, archive_of
+from ..binary.debug_files import debug_directories
+from ..binary.dwarf import Dwarf
+from ..binary.elf_format import ElfError
+from .dependency import Dependency, file_fact
 
 if TYPE_CHECKING:
-    from pybpftrace.core.target import Target
+    from . import Target
 
 
 class LiveDwarf:
@@ -32,15 +33,15 @@ class LiveDwarf:
         looked_at = self._looked_at.setdefault(path, [archive_of(path)])
         try:
             if path not in self._opened:
-                self._opened[path] = _open(path, looked_at)
+                self._opened[path] = _open(path, looked_at, debug_directories(self._target.debug_directories))
             yield self._opened[path]
         finally:
             for file in looked_at:
                 self._target.remember(Dependency("file", file, file_fact(file)))
 
 
-def _open(path: str, looked_at: list[str]) -> Dwarf | None:
+def _open(path: str, looked_at: list[str], directories: Sequence[str]) -> Dwarf | None:
     try:
-        return Dwarf.open(path, looked_at)
+        return Dwarf.open(path, looked_at, directories)
     except (ArchiveError, ElfError, FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None

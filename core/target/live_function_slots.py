@@ -11,13 +11,13 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
-from pybpftrace.core.linux import machine
-from pybpftrace.core.target.cache_directory import cache_directory, read_private_file, write_private_file
+from ..linux import machine
+from .cache_directory import cache_directory, read_private_file, write_private_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pybpftrace.core.target import Target
+    from . import Target
 
 _COPY = "function-slots"
 

@@ -11,13 +11,13 @@ from binascii import crc32
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from pybpftrace.core.linux import machine
-from pybpftrace.core.target.cache_directory import cache_directory, read_private_file, write_private_file
-from pybpftrace.core.target.dependency import Dependency, access_fact, file_fact, read_content
-from pybpftrace.core.target.kernel_functions import VMLINUX, KernelFunctions, parse_blacklist, parse_functions
+from ..linux import machine
+from .cache_directory import cache_directory, read_private_file, write_private_file
+from .dependency import Dependency, access_fact, file_fact, read_content
+from .kernel_functions import VMLINUX, KernelFunctions, parse_blacklist, parse_functions
 
 if TYPE_CHECKING:
-    from pybpftrace.core.target import Target
+    from . import Target
 
 BLACKLIST = "/sys/kernel/debug/kprobes/blacklist"
 _COPY = "functions"
@@ -94,7 +94,7 @@ def kernel_file(target: Target) -> str | None:
 
 
 def _may_be_of(path: str, build_id: str) -> bool:
-    from pybpftrace.core.binary.elf import ElfFile
+    from ..binary.elf import ElfFile
 
     try:
         with ElfFile(path) as elf:

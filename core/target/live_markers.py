@@ -8,18 +8,18 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from pybpftrace.core.binary.archives import ArchiveError, archive_of, names_member, read_member
-from pybpftrace.core.binary.debug_files import debug_files
-from pybpftrace.core.binary.elf import ElfFile
-from pybpftrace.core.binary.elf_format import MACHINES, ElfError
-from pybpftrace.core.binary.usdt_notes import code_offset, read_notes, with_addresses
-from pybpftrace.core.target import UsdtMarker
-from pybpftrace.core.target.dependency import Dependency, file_fact
+from ..binary.archives import ArchiveError, archive_of, names_member, read_member
+from ..binary.debug_files import debug_directories, debug_files
+from ..binary.elf import ElfFile
+from ..binary.elf_format import MACHINES, ElfError
+from ..binary.usdt_notes import code_offset, read_notes, with_addresses
+from . import UsdtMarker
+from .dependency import Dependency, file_fact
 
 if TYPE_CHECKING:
-    from pybpftrace.core.binary.elf_symbols import SymbolData
-    from pybpftrace.core.binary.usdt_notes import Note, SymbolAddresses
-    from pybpftrace.core.target import Target
+    from ..binary.elf_symbols import SymbolData
+    from ..binary.usdt_notes import Note, SymbolAddresses
+    from . import Target
 
 
 def usdt_markers(path: str, target: Target) -> list[UsdtMarker]:
@@ -79,7 +79,7 @@ def _symbol_tables(elf: ElfFile, target: Target) -> list[SymbolData]:
     if elf.has_symbol_table:
         return tables
     looked_at: list[str] = []
-    for debug in debug_files(elf, looked_at):
+    for debug in debug_files(elf, looked_at, debug_directories(target.debug_directories)):
         with debug, suppress(ElfError):  # what cannot be read is no debug file
             tables += debug.symbol_tables()
     for file in looked_at:

@@ -11,16 +11,16 @@ from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pybpftrace.core.target import btf_index
-from pybpftrace.core.target.btf import Btf, map_file
-from pybpftrace.core.target.btf_split import SplitBtf
-from pybpftrace.core.target.cache_directory import cache_directory
-from pybpftrace.core.target.dependency import Dependency, text_fact
+from . import btf_index
+from .btf import Btf, map_file
+from .btf_split import SplitBtf
+from .cache_directory import cache_directory
+from .dependency import Dependency, text_fact
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from pybpftrace.core.target import Target
+    from . import Target
 
 DIRECTORY = "/sys/kernel/btf"
 KERNEL = "vmlinux"

@@ -9,11 +9,11 @@ import os
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 
-from pybpftrace.core.target import Target
-from pybpftrace.core.target.btf import Btf
-from pybpftrace.core.target.btf_types import BtfError
-from pybpftrace.core.target.dependency import Dependency, file_fact
-from pybpftrace.core.target.live import LiveTarget
+from . import Target
+from .btf import Btf
+from .btf_types import BtfError
+from .dependency import Dependency, file_fact
+from .live import LiveTarget
 
 _SECTION = ".BTF"
 
@@ -54,8 +54,8 @@ class OtherTypes(LiveTarget):
 
 def read_types(path: str) -> Btf:
     """The types in a file: raw BTF, or an ELF file with a section of them. Raises: OSError, ElfError, BtfError."""
-    from pybpftrace.core.binary.elf import ElfFile
-    from pybpftrace.core.binary.elf_format import ELF_MAGIC
+    from ..binary.elf import ElfFile
+    from ..binary.elf_format import ELF_MAGIC
 
     if not os.path.isfile(path):
         raise BtfError(f"{path}: not a regular file")

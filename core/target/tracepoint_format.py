@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from pybpftrace.core.frozen import dataclass
+from ..frozen import dataclass
 
 
 class TracepointFormatError(ValueError):

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from ...core.artifacts import (
     C_CONSTANTS_MAP,
     C_VARIABLES_MAP,
+    KERNEL_LOADS,
     CompiledProgram,
     ExpandedProbe,
     FunctionInfo,
@@ -106,6 +107,9 @@ def _program(
             continue
         if kind == "kfunc":
             _call_kernel(instructions, index)
+            relocations.append(Relocation(index, kind, rest))
+            continue
+        if kind in KERNEL_LOADS:
             relocations.append(Relocation(index, kind, rest))
             continue
         relocations.append(Relocation(index, _KINDS[kind], module.maps[int(rest)].name))

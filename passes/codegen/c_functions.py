@@ -1,7 +1,7 @@
-"""Calls of functions of imported C files, as clang's BPF target compiles them.
+"""Calls of functions with a C prototype: of imported files, as clang's BPF target compiles them, and of the kernel.
 
-An argument shorter than a register says how it fills one (signext, zeroext), except for C's `int`. The functions are
-declared here; `link_c` brings them in.
+An argument shorter than a register says how it fills one (signext, zeroext), except for C's `int`. Functions of files
+are declared here, and `link_c` brings them in; those of the kernel are the emitter's business.
 """
 
 from __future__ import annotations
@@ -30,6 +30,27 @@ def call_c_function(lowering: BodyLowering, node: ast.Call, function: CFunction)
     extensions = {i: (word,) for i, (_, type_) in enumerate(function.parameters) if (word := _extension(type_))}
     result = builder.call(_declared(builder.module, function), handles, arg_attrs=extensions)
     return _received(builder, result, function.result)
+
+
+def call_kernel_function(lowering: BodyLowering, node: ast.Call, function: CFunction) -> Value:
+    """Arguments fill their registers, whatever the prototype's widths: addresses as such, numbers as 64 bits."""
+    emitter = lowering.emitter
+    values = [_argument(lowering, argument) for argument in node.arguments]
+    emitter.at(node)
+    arguments = [
+        Value(_in_register(lowering, value, type_), type_)
+        for value, (_, type_) in zip(values, function.parameters, strict=True)
+    ]
+    if isinstance(function.result, Void):
+        emitter.kfunc(function.name, *arguments)
+        return Value(None, VOID)
+    return emitter.kfunc(function.name, *arguments, result=function.result)
+
+
+def _in_register(lowering: BodyLowering, value: Value, type_: Type) -> Any:
+    if isinstance(type_, Pointer):
+        return _passed(lowering, value, type_)
+    return lowering.emitter.number_of(lowering.emitter.cast(value, type_))
 
 
 def _argument(lowering: BodyLowering, node: ast.Expression) -> Value:

@@ -10,9 +10,12 @@ from ...core import ast
 from ...core.call_arguments import CallArguments
 from ...core.emitter import Value
 from ...core.function import Aggregation
-from ...core.types import VOID, Type
+from ...core.types import UINT8, VOID, Array, String, Type, size_of
+from .kernel_objects import kernel_object
+from .places import lower_place, read_pointee
 
 if TYPE_CHECKING:
+    from ...core.source import SavedSpan
     from .lower import BodyLowering
 
 
@@ -40,6 +43,9 @@ class EmittedCall(CallArguments):
             yield
         emitter.call = outer
 
+    def place(self) -> tuple[SavedSpan, ...]:
+        return self._lowering.emitter.resources.source.saved(self._node.span)
+
     def value(self, index: int) -> Value:
         # The place that is wanted for this call's own result is not for its arguments.
         emitter = self._lowering.emitter
@@ -50,6 +56,19 @@ class EmittedCall(CallArguments):
         # A histogram makes an address of its number: checks of it stay, whatever the script has checked before.
         is_aggregated = isinstance(self._lowering.function(self.name), Aggregation)
         return emitter.opaque(value) if is_aggregated else value
+
+    def pointee(self, index: int) -> Value:
+        return read_pointee(self._lowering, self.value(index), self.types[index])
+
+    def storage(self, index: int) -> Value:
+        argument, type_ = self._arguments[index], self.types[index]
+        if isinstance(type_, String) and isinstance(argument, ast.FieldAccess):
+            place = lower_place(self._lowering, argument)
+            return place.at(0, Array(UINT8, size_of(place.type))).read(self._lowering)
+        return self.value(index)
+
+    def object(self, index: int) -> Value:
+        return kernel_object(self._lowering, self._arguments[index])
 
     def map_of(self, index: int) -> str:
         argument = self._arguments[index]

@@ -71,7 +71,7 @@ def cast_value(lowering: BodyLowering, value: Value, type_: Type) -> Value:
             return _array_of(lowering, value, type_)
         case (Int() | Enum() | Bool()), OwnedType():
             home = emitter.memory(type_)
-            emitter.store(home, value)
+            emitter.store(home, emitter.cast(value, Int(type_.size, False)))
             return Value(home.handle, type_)
         case Array(), Int():
             return emitter.load(value, type_)

@@ -14,18 +14,22 @@ from typing import Any, ClassVar
 from llvmlite import ir
 
 from ...core import ast
-from ...core.artifacts import FAILURES_MAP, GLOBALS, GLOBALS_MAP, SCRATCH_MAP, ZEROS_MAP, ExpandedProbe
+from ...core.artifacts import FAILURES_MAP, GLOBALS, GLOBALS_MAP, ZEROS_MAP, ExpandedProbe
 from ...core.compilation import Compilation
 from ...core.emitter import Value
 from ...core.types import INT64, UINT64, VOID, Bool, Int, Pointer, String, Type
 from .bpf_function import BpfFunction, Frame, FunctionAddress
-from .llvm import I32, I64, PTR, DebugPlaces
+from .llvm import I64, PTR, DebugPlaces
 from .loops import for_each, loop, range_loop, while_loop
 from .memory import STACK_BUDGET, MemoryEmitter
-from .module import KFUNC_PREFIX
+from .module import KFUNC_PREFIX, SYMBOL_PREFIX, VARIABLE_PREFIX
+from .own_stack import keep_own_stack, shares_stack
 from .per_cpu import for_each_cpu
-from .resources import FAILURE_SLOT_SIZE, PREEMPTIBLE_SLOTS, SCRATCH_LIMIT, Resources
+from .resources import FAILURE_SLOT_SIZE, SCRATCH_LIMIT, Resources
+from .scratch import find_scratch
+from .string_search import compare_bytes, find_string
 from .strings import equal_strings
+from .unwind import unwind_user
 from .values import OWN_MEMORY
 
 
@@ -48,10 +52,11 @@ class ProgramEmitter(MemoryEmitter):
         self.config = compilation.config
         self.architecture = compilation.target.architecture
         self.pid_namespace = compilation.target.pid_namespace
-        self._cpus = compilation.target.possible_cpus
+        self.cpus = compilation.target.possible_cpus
         self._features = compilation.target.features
         self.functions = compilation.functions
         self._counts_misses = compilation.options.counts_misses
+        self._clock_map = compilation.options.clock_map
         self.resources = resources
         self.number = number
         #: The call whose function is emitting, for events and failures.
@@ -62,6 +67,8 @@ class ProgramEmitter(MemoryEmitter):
         self._node = probe.node
         self._diagnostics = compilation.diagnostics
         self._callbacks = 0
+        #: Callbacks that unwind stacks, by what of them differs.
+        self.unwinders: dict[tuple[int, int], BpfFunction] = {}
         #: What each of the program's functions may use of the stack that they share.
         self.stack_budget = STACK_BUDGET // (1 + max(_loop_depth(body.node.body) for body in bodies))
         # LLVM keeps variables in registers as long as it can, and puts what does not fit onto the stack. Of many it may
@@ -106,6 +113,9 @@ class ProgramEmitter(MemoryEmitter):
     def event(self, fields: Sequence[Callable[[], Value]], types: Sequence[Type], settings: dict[str, object]) -> None:
         raise NotImplementedError
 
+    def packet(self, buffer: Value, length: Value, settings: dict[str, object]) -> Value:
+        raise NotImplementedError
+
     # Places in the script
 
     def at(self, node: ast.Node) -> None:
@@ -129,31 +139,40 @@ class ProgramEmitter(MemoryEmitter):
         "none": ("probe_read", "probe_read_str"),
     }
 
-    def read_memory(self, space: str, destination: Value, size: int, address: Value) -> Value:
+    def read_memory(
+        self, space: str, destination: Value, size: int | Value, address: Value, capacity: int = 0
+    ) -> Value:
+        amount = self.constant(size) if isinstance(size, int) else self.at_most(capacity, size)
         if space not in self._READERS:
-            self.zero(destination, size)
-            return self.probe_type.emit_read(self, destination, self.constant(size), address)
-        name = self._READERS[space][0]
-        code = self.helper(name, destination, self.constant(size), address)
-        self._count_failed_read(name, code)
+            self.zero(destination, size if isinstance(size, int) else capacity)
+            return self.probe_type.emit_read(self, destination, amount, address)
+        name = self._reader(space, 0)
+        code = self.helper(name, destination, amount, address)
+        self.count_failed_read(name, code)
         return code
 
     def read_string(
         self, space: str, destination: Value, size: int | Value, address: Value, capacity: int
     ) -> Value:
-        limit = self.constant(size) if isinstance(size, int) else self._at_most(capacity, size)
+        limit = self.constant(size) if isinstance(size, int) else self.at_most(capacity, size)
         if space not in self._READERS:
             space, address = "kernel", self._fetched(address, limit, capacity)
-        name = self._READERS[space][1]
+        name = self._reader(space, 1)
         got = self.helper(name, destination, limit, address)
         empty = self.compare("<=", got, self.constant(0), signed=True)
         with self.when(empty):
             self.store(destination, self.constant(0, Int(1, False)))
-            self._count_failed_read(name, got)
+            self.count_failed_read(name, got)
         length = Value(
             self.builder.select(self.is_true(empty), I64(0), self.builder.sub(self.number_of(got), I64(1))), INT64
         )
         return Value(destination.handle, String(capacity), length)
+
+    def _reader(self, space: str, kind: int) -> str:
+        """The helper that reads a kind of memory: what is there (0), or a string (1)."""
+        if space == "none":
+            self._diagnostics.warn_of_space((self.call or self.place).span)
+        return self._READERS[space][kind]
 
     def _fetched(self, address: Value, limit: Value, capacity: int) -> Value:
         """Memory of our own with what there is of `limit` bytes in the memory of the probe type, and a NUL behind."""
@@ -161,20 +180,32 @@ class ProgramEmitter(MemoryEmitter):
         self.zero(place, capacity + 1)
         available = self.probe_type.emit_available(self, address)
         wanted = self.choose(self.compare(">", available, limit), lambda: limit, lambda: available)
-        size = self._at_most(capacity, wanted)
+        size = self.at_most(capacity, wanted)
         with self.when(self.compare(">", size, self.constant(0))):
             self.probe_type.emit_read(self, place, size, address)
         return place
 
-    def _at_most(self, limit: int, value: Value) -> Value:
+    def at_most(self, limit: int, value: Value) -> Value:
         """The smaller of two unsigned integers, as the verifier can see it whatever the script has checked before."""
         number = self.opaque(value)
         most = self.constant(limit)
         return self.choose(self.compare(">", number, most), lambda: most, lambda: number)
 
-    def equal_strings(self, left: Value, right: Value) -> Value:
+    def equal_strings(self, left: Value, right: Value, most: int | None = None) -> Value:
         """1 when the strings agree up to their NUL, or over the smaller storage when none has one there."""
-        return equal_strings(self, left, right)
+        return equal_strings(self, left, right, most)
+
+    def find_string(self, text: Value, wanted: Value) -> Value:
+        return find_string(self, text, wanted)
+
+    def compare_bytes(self, left: Value, right: Value, size: Value, capacity: int) -> Value:
+        return compare_bytes(self, left, right, size, capacity)
+
+    def constant_row(self, name: str, rows: Sequence[bytes], width: int, index: Value) -> Value:
+        table = self.map_value(self.resources.constant_table(name, b"".join(row.ljust(width, b"\0") for row in rows)))
+        row = self.at_most(len(rows) - 1, index)
+        distance = self.binary("*", row, self.constant(width))
+        return Value(self.offset(table, distance, width & -width).handle, String(width))
 
     # Kernel functions
 
@@ -215,8 +246,29 @@ class ProgramEmitter(MemoryEmitter):
     def global_value(self, name: str) -> Value:
         return self.load(self.map_value(GLOBALS_MAP), UINT64, 8 * GLOBALS.index(name))
 
+    def pretended_time(self) -> Value | None:
+        name = self._clock_map
+        if not name:
+            return None
+        spec = self.resources.maps.get(name)
+        if spec is None or spec.key_type is not None or not isinstance(spec.value_type, Int):
+            message = f"BPFTRACE_DUMMY_TS_MAP: {name} is not a map of one integer in this script"
+            self._diagnostics.error(message, (self.call or self.place).span)
+            return self.constant(0, UINT64)
+        return self.cast(self.load(self.map_value(name), spec.value_type), UINT64)
+
+    def kernel_variable(self, name: str) -> Value:
+        return Value(self._external(VARIABLE_PREFIX + name), OWN_MEMORY)
+
+    def kernel_symbol(self, name: str) -> Value:
+        # LLVM takes the address of a global for no null pointer, aligned, and unlike that of any other.
+        address = self.builder.ptrtoint(self._external(SYMBOL_PREFIX + name), I64)
+        return self.opaque(Value(address, UINT64))
+
     def _global(self, kind: str, name: str) -> Any:
-        symbol = f"{kind}.{self.resources.map_number(name)}"
+        return self._external(f"{kind}.{self.resources.map_number(name)}")
+
+    def _external(self, symbol: str) -> Any:
         known = self._module.globals.get(symbol)
         if known is None:
             known = ir.GlobalVariable(self._module, I64, symbol)
@@ -228,8 +280,11 @@ class ProgramEmitter(MemoryEmitter):
         """The address of a CPU's part of a per-CPU map's value, or null."""
         return self.helper_address("map_lookup_percpu_elem", self.map(map_name), key, cpu)
 
+    def map_part(self, name: str, cpu: Value) -> Value:
+        return self.lookup_percpu(name, self.first_key(), cpu)
+
     def for_each_cpu(self, body: Callable[[Value], None]) -> None:
-        for_each_cpu(self, self._cpus, body)
+        for_each_cpu(self, self.cpus, body)
 
     # Loops
 
@@ -248,12 +303,26 @@ class ProgramEmitter(MemoryEmitter):
         """Both are emitted inside the loop's function, as the body of `loop` is."""
         while_loop(self, condition, body)
 
+    def count_keys(self, name: str) -> Value:
+        if "map_sum_elem_count" in self._features:
+            return self.kfunc("bpf_map_sum_elem_count", self.map(name))
+        # The helper gives the number of keys that it has called the function for.
+        count = for_each(self, name, lambda key, value: None)
+        return self.choose(
+            self.compare("<", count, self.constant(0), signed=True), lambda: self.constant(0), lambda: count
+        )
+
     def for_each(self, map_name: str, body: Callable[[Value, Value], None]) -> None:
         """Emits `body` as a function that is called with the addresses of each key and value of a keyed map.
 
         The value of a per-CPU map is this CPU's part.
         """
         for_each(self, map_name, body)
+
+    def unwind_user(
+        self, header: int, limit: int, process: Value, returns: Sequence[int] = ()
+    ) -> tuple[Value, Value]:
+        return unwind_user(self, header, limit, process, returns)
 
     @contextmanager
     def callback(self, arguments: Sequence[tuple[str, Any]]) -> Iterator[BpfFunction]:
@@ -284,7 +353,7 @@ class ProgramEmitter(MemoryEmitter):
         self.atomic_add(slot, self.constant(1))
         self.store(slot, self.cast(code, INT64), 8)
 
-    def _count_failed_read(self, helper: str, code: Value) -> None:
+    def count_failed_read(self, helper: str, code: Value) -> None:
         """Counts a read that gave a negative errno, at the call that made it or else at the place we are at."""
         if self._counts_misses:
             with self.when(self.compare("<", code, self.constant(0), signed=True)):
@@ -296,6 +365,25 @@ class ProgramEmitter(MemoryEmitter):
             with self.when(self.compare("==", slot, self.constant(0))):
                 self.count_failure_at(node, "map_lookup_elem", self.constant(0), "")
 
+    def count_missing_part(self, node: ast.Node, cpu: Value, slot: Value) -> None:
+        """Counts a look-up of the parts of all CPUs that gave none: at the first CPU, as all have the same keys."""
+        number, first = self.known(cpu), self.cpus[0]
+        if number not in (None, first):
+            return
+        missing = self.compare("==", slot, self.constant(0))
+        if number is None:
+            missing = self.binary("&", missing, self.compare("==", cpu, self.constant(first)))
+        with self.when(missing):
+            self.count_failure_at(node, "map_lookup_percpu_elem", self.constant(0), "")
+
+    def has(self, feature: str) -> bool:
+        return feature in self._features
+
+    def requires(self, feature: str, node: ast.Node | None = None) -> None:
+        """Says, at a node or where we are, that the kernel lacks a feature that the program cannot do without."""
+        if not self.has(feature):
+            self._diagnostics.error(f"Missing required kernel feature: {feature}", (node or self.place).span)
+
     # Beginning and end
 
     def finish(self) -> None:
@@ -305,15 +393,18 @@ class ProgramEmitter(MemoryEmitter):
         needs_scratch = self.scratch_peak > self._own_scratch
         claims = needs_scratch and self._is_preemptible
         builder.position_at_end(main.entry)
+        if shares_stack(self.probe_type):
+            keep_own_stack(self)
         if self.frame.has("context"):
             builder.store(main.function.args[0], main.word("context"), align=8)
         if self.frame.has("left"):
             builder.store(I64(0), main.word("left"), align=8)
-        if claims and "atomic_fetch" not in self._features:
-            self._diagnostics.error("Missing required kernel feature: atomic_fetch", self._node.attach_points[0].span)
+        if claims:
+            self.place = self._node.attach_points[0]
+            self.requires("atomic_fetch")
         skip = main.block("skip") if needs_scratch else main.exit
         if needs_scratch:
-            self._find_scratch(skip, claims)
+            find_scratch(self, skip, claims)
         builder.branch(main.start)
         if needs_scratch:
             builder.position_at_end(skip)
@@ -333,34 +424,6 @@ class ProgramEmitter(MemoryEmitter):
             )
             hint = "Strings take most of it: a smaller max_strlen, or fewer strings in one statement, may help."
             self._diagnostics.error(message, first.span, hints=(hint,))
-
-    def _find_scratch(self, skip: Any, claims: bool) -> None:
-        """Looks up this program's scratch. One that can be interleaved claims an area by the area's first word."""
-        builder, main = self.builder, self._main
-        slots = PREEMPTIBLE_SLOTS if claims else 1
-        first = self.resources.claim_scratch(self.scratch_peak, slots)
-        home = main.word("scratch")
-        key = main.stack(4)
-        got = main.block("got_scratch")
-        for slot in range(slots):
-            builder.store(I32(first + slot), key)
-            area = self.helper_address("map_lookup_elem", self.map(SCRATCH_MAP), Value(key, OWN_MEMORY))
-            present = main.block("scratch")
-            is_null = builder.icmp_unsigned("==", self.number_of(area), I64(0))
-            builder.cbranch(is_null, skip, present)
-            builder.position_at_end(present)
-            builder.store(area.handle, home)
-            if not claims:
-                builder.branch(got)
-                break
-            exchange = builder.cmpxchg(area.handle, I64(0), I64(1), "seq_cst", "seq_cst")
-            free = builder.icmp_unsigned("==", builder.extract_value(exchange, 0), I64(0))
-            following = main.block("busy")
-            builder.cbranch(free, got, following)
-            builder.position_at_end(following)
-        if claims:
-            builder.branch(skip)
-        builder.position_at_end(got)
 
 
 def _loop_depth(node: ast.Node) -> int:

@@ -7,18 +7,22 @@ per-CPU scratch, because its size is known only when the strings were read, and 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from errno import ENOSPC
 
 from ...core import ast
-from ...core.artifacts import EVENTS_MAP, EventSpec
+from ...core.artifacts import EVENTS_MAP, PACKET_HEADER_SIZE, PACKET_LIMIT, PACKETS_MAP, EventSpec
 from ...core.emitter import Value
 from ...core.function import Action
 from ...core.records import RecordLayout, is_long_string, record_layout
-from ...core.types import INT64, UINT32, UINT64, String, Type, size_of
+from ...core.types import BUFFER_HEADER, INT64, UINT32, UINT64, Buffer, String, Type, size_of
 from .emitter import ProgramEmitter
 from .values import Constant
 
 #: bpf-helpers(7), bpf_ringbuf_submit: the reader polls on a short timer, so most events need not wake it.
 NO_WAKEUP, FORCE_WAKEUP = 1, 2
+
+#: bpf-helpers(7), bpf_perf_event_output: BPF_F_CURRENT_CPU, and where BPF_F_CTXLEN_MASK begins.
+_THIS_CPU, _PACKET_SIZE_SHIFT = 0xFFFF_FFFF, 32
 
 Fields = Sequence[Callable[[], Value]]
 
@@ -46,7 +50,8 @@ class EventEmitter(ProgramEmitter):
     def _has_effect(self, node: ast.Node) -> bool:
         if isinstance(node, ast.Call):
             function = self.functions.get(node.name)
-            return function is not None and not isinstance(function, Action) and not function.warns_when_discarded
+            # Nothing is known of what a C function does, be it the kernel's or that of an imported file.
+            return function is None or function.has_effect
         return isinstance(node, ast.Increment | ast.Block)
 
     def _reserve_and_submit(self, spec: EventSpec, layout: RecordLayout, fields: Fields, flags: Value) -> None:
@@ -71,6 +76,23 @@ class EventEmitter(ProgramEmitter):
             value = field()
         self.store_as(type_, place, value)
 
+    def packet(self, buffer: Value, length: Value, settings: dict[str, object]) -> Value:
+        call = self.call
+        assert isinstance(call, ast.Call), "packets are sent by calls"
+        spec = self.resources.event(call, call.name, (), settings)
+        header = self.reserve(PACKET_HEADER_SIZE)
+        fields = self.constant(spec.id), self.helper("ktime_get_boot_ns"), length
+        for position, value in enumerate(fields):
+            self.store(header, self.cast(value, UINT64), 8 * position)
+        size = self.binary("<<", self.at_most(PACKET_LIMIT, length), self.constant(_PACKET_SIZE_SHIFT))
+        flags = self.binary("|", size, self.constant(_THIS_CPU))
+        arguments = buffer, self.map(PACKETS_MAP), flags, header, self.constant(PACKET_HEADER_SIZE)
+        failed = self.helper("skb_output", *arguments)
+        with self.when(failed):
+            is_full = self.compare("==", failed, self.constant(-ENOSPC))
+            self.branch(is_full, self._count_lost, lambda: self.count_failure("skb_output", failed))
+        return failed
+
     def _count_lost(self) -> None:
         assert self.call is not None
         self.count_failure_at(self.call, "", self.constant(0), "")
@@ -84,7 +106,8 @@ class EventEmitter(ProgramEmitter):
         end = self.constant(layout.fixed_size)
         for type_, at, field in zip(layout.fields, layout.offsets, fields, strict=True):
             if is_long_string(type_):
-                length = self._string(self.offset(record, end), type_, field)
+                place = self.offset(record, end)
+                length = (self._buffer if isinstance(type_, Buffer) else self._string)(place, type_, field)
                 self.store(record, self.cast(length, UINT32), at)
                 end = self.binary("+", end, length)
             else:
@@ -92,6 +115,13 @@ class EventEmitter(ProgramEmitter):
         failed = self.helper("ringbuf_output", self.map(EVENTS_MAP), record, end, flags)
         with self.when(failed):
             self._count_lost()
+
+    def _buffer(self, place: Value, type_: Type, field: Callable[[], Value]) -> Value:
+        """Puts the bytes of a long buffer at `place`; gives their bounded number."""
+        value = field()
+        length = self.bounded(self.opaque(self.load(value, UINT32)), size_of(type_))
+        self.helper("probe_read_kernel", place, length, self.offset(value, BUFFER_HEADER))
+        return Value(length.handle, INT64)
 
     def _string(self, place: Value, type_: Type, field: Callable[[], Value]) -> Value:
         """Puts a long string at `place`; gives its bounded length."""

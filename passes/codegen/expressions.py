@@ -13,6 +13,7 @@ from ...core.types import (
     NOTHING,
     Array,
     Bool,
+    Buffer,
     Enum,
     Int,
     Nothing,
@@ -26,7 +27,7 @@ from ...core.types import (
     size_of,
     tuple_layout,
 )
-from .c_functions import call_c_function
+from .c_functions import call_c_function, call_kernel_function
 from .call_site import EmittedCall
 from .conditions import chain
 from .convert import cast_value, is_scalar, store, typed
@@ -112,6 +113,8 @@ def _call(
 ) -> Value:
     if isinstance(node, ast.Call) and (imported := lowering.imported_function(name)) is not None:
         return call_c_function(lowering, node, imported)
+    if isinstance(node, ast.Call) and (kernel := lowering.kernel_function(name)) is not None:
+        return call_kernel_function(lowering, node, kernel)
     site = EmittedCall(lowering, node, lowering.types[node])
     with site.emitting(wanted):
         result = lowering.function(name).emit(lowering.emitter, site)
@@ -203,7 +206,8 @@ def _equal(lowering: BodyLowering, a: Value, left: Type, b: Value, right: Type) 
             return emitter.equal_strings(a, b)
         case (Tuple() | Record()), (Tuple() | Record()):
             return _equal_members(lowering, a, left, b, right)
-        case Array(), Array():
+        case (Array(), Array()) | (Buffer(), Buffer()):
+            # The shorter of two buffers holds as many bytes as it says, and zeros lie behind those of the other.
             return _equal_bytes(lowering, a, b, min(size_of(left), size_of(right)))
     if is_scalar(left):
         return emitter.compare("==", a, b)
@@ -354,7 +358,7 @@ def increment(lowering: BodyLowering, node: ast.Increment, *, wants_value: bool 
     distance = max(1, size_of(type_.pointee)) if isinstance(type_, Pointer) else 1
     step = emitter.constant(distance if node.operator == "++" else -distance)
     if isinstance(node.target, ast.Map):
-        old = lowering.maps.add(node.target, step, wants_old=wants_value)
+        old = lowering.maps.change_in_place(node.target, "+", step, wants_old=wants_value)
     else:
         place = lowering.place(node.target)
         old = emitter.load(place, place.type)

@@ -31,8 +31,8 @@ def loop(emitter: ProgramEmitter, count: Value, body: Callable[[Value], None]) -
     if known == 0:
         return
     rounds = count if known is not None and known <= MAX_ROUNDS else _hidden(emitter, _clamped(emitter, count))
-    callback = _callback(emitter, (("index", I64),), lambda index: body(Value(index, UINT64)))
-    _call(emitter, "loop", rounds, callback)
+    callback = callback_of(emitter, (("index", I64),), lambda index: body(Value(index, UINT64)))
+    call_with(emitter, "loop", rounds, callback)
 
 
 def _clamped(emitter: ProgramEmitter, count: Value) -> Value:
@@ -81,25 +81,29 @@ def while_loop(emitter: ProgramEmitter, condition: Callable[[], Value], body: Ca
             emitter.break_loop()
         body()
 
-    callback = _callback(emitter, (("index", I64),), one_round)
-    rounds = _call(emitter, "loop", emitter.constant(MAX_ROUNDS), callback)
+    callback = callback_of(emitter, (("index", I64),), one_round)
+    rounds = call_with(emitter, "loop", emitter.constant(MAX_ROUNDS), callback)
     with emitter.when(emitter.compare("==", rounds, emitter.constant(MAX_ROUNDS))):
         emitter.count_failure_at(emitter.statement_node, "", emitter.constant(0), CUT_SHORT)
 
 
-def for_each(emitter: ProgramEmitter, map_name: str, body: Callable[[Value, Value], None]) -> None:
-    """A round for each key of a keyed map; `body` gets the addresses of the key and of the value (this CPU's part)."""
-    callback = _callback(
+def for_each(emitter: ProgramEmitter, map_name: str, body: Callable[[Value, Value], None]) -> Value:
+    """A round for each key of a keyed map; `body` gets the addresses of the key and of the value (this CPU's part).
+
+    Gives the number of rounds, or a negative errno.
+    """
+    callback = callback_of(
         emitter,
         (("map", PTR), ("key", PTR), ("value", PTR)),
         lambda _, key, value: body(Value(key, OWN_MEMORY), Value(value, OWN_MEMORY)),
     )
-    code = _call(emitter, "for_each_map_elem", emitter.map(map_name), callback)
+    code = call_with(emitter, "for_each_map_elem", emitter.map(map_name), callback)
     with emitter.when(emitter.compare("<", code, emitter.constant(0), signed=True)):
         emitter.count_failure_at(emitter.statement_node, "for_each_map_elem", code)
+    return code
 
 
-def _callback(
+def callback_of(
     emitter: ProgramEmitter, arguments: tuple[tuple[str, Any], ...], body: Callable[..., None]
 ) -> BpfFunction:
     """A function that does one round and says by its result whether the loop goes on (0) or ends (1)."""
@@ -120,7 +124,7 @@ def _callback(
     return unit
 
 
-def _call(emitter: ProgramEmitter, helper: str, what: Value, callback: BpfFunction) -> Value:
+def call_with(emitter: ProgramEmitter, helper: str, what: Value, callback: BpfFunction) -> Value:
     """Calls the helper; when a round ended the probe, so do the functions around it."""
     address = Value(callback.address, Pointer(VOID, "own"))
     frame = Value(emitter.unit.frame_address, OWN_MEMORY)

@@ -15,6 +15,7 @@ from ...core.c_types import CTypes
 from ...core.compilation import Compilation
 from ...core.emitter import Value
 from ...core.function import Aggregation, Function
+from ...core.kernel_calls import kernel_function
 from ...core.types import INT64, Int, String, size_of
 from .call_site import EmittedCall
 from .convert import is_scalar, store
@@ -79,6 +80,12 @@ class BodyLowering:
         """The function of an imported C file that a call means, unless it means one of ours."""
         return None if self.compilation.functions.get(name) is not None else self._c_functions.get(name)
 
+    def kernel_function(self, name: str) -> CFunction | None:
+        """The function of the kernel that a call means, when it means nothing else."""
+        if self.compilation.functions.get(name) is not None:
+            return None
+        return kernel_function(self.compilation.target, name)
+
     # Variables
 
     def create_variables(self, loop: ast.For | ast.While | None) -> None:
@@ -94,6 +101,21 @@ class BodyLowering:
         """The address of a variable's memory."""
         slot = variable if isinstance(variable, str) else self._bindings[variable]
         return self.emitter.place_of(self._variables[slot])
+
+    def only_value(self, variable: ast.Variable) -> ast.Expression | None:
+        """What a variable is given, when that is done in one place alone, at which the body comes by in any case."""
+        slot, found = self._bindings[variable], list[ast.Node]()
+        body = self._probe.node.body
+        for node in ast.walk(body):
+            match node:
+                case ast.Assignment(target=ast.Variable() as target) | ast.Increment(target=ast.Variable() as target):
+                    found += [node] * (self._bindings.get(target) == slot)
+                case ast.Let(variable=target, value=value) if value is not None:
+                    found += [node] * (self._bindings.get(target) == slot)
+        match found:
+            case [ast.Assignment(operator=None, value=value) | ast.Let(value=value) as only] if only in body.statements:
+                return value
+        return None
 
     # Statements
 
@@ -190,7 +212,9 @@ class BodyLowering:
             amount = self.expression(value)
             if operator == "-":
                 amount = self.emitter.binary("-", self.emitter.constant(0), amount)
-            self.maps.add(target, amount)
+            self.maps.change_in_place(target, "+", amount)
+        elif operator in ("&", "|", "^") and self._is_wide_integer(target) and self.emitter.has("atomic_fetch"):
+            self.maps.change_in_place(target, operator, self.expression(value))
         elif operator is None:
             self.maps.assign(target, value)
         else:
@@ -215,7 +239,7 @@ class BodyLowering:
         return True
 
     def _is_wide_integer(self, target: ast.Map) -> bool:
-        """True for an 8-byte integer, which can be added to atomically."""
+        """True for an 8-byte integer, which can be changed atomically."""
         type_ = self.maps.value_type(target)
         return isinstance(type_, Int) and type_.size == 8
 

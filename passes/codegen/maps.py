@@ -91,19 +91,19 @@ class MapAccess:
         return Value(place.handle, type_)
 
     def _aggregated(self, node: ast.Map, type_: OwnedType, key: Value) -> Value:
-        """The number that all CPUs' parts come to."""
+        """The number that all CPUs' parts come to, or what stands for it."""
         function = self._lowering.function(type_.owner)
-        assert isinstance(function, Aggregation) and type_.integer is not None
+        assert isinstance(function, Aggregation)
         emitter = self._emitter
 
         def part(cpu: Value) -> Value:
             slot = emitter.lookup_percpu(node.name, key, cpu)
-            if emitter.known(cpu) == 0:
-                emitter.count_missing_key(node, slot)  # a key is missing on all CPUs, and is reported once
+            if node.keys:
+                emitter.count_missing_part(node, cpu, slot)
             return slot
 
         number = function.emit_read(emitter, type_, part)
-        return Value(number.handle, type_.integer)
+        return Value(number.handle, type_.integer or type_)
 
     def entry_value(self, node: ast.Map, key: Value, slot: Value) -> Value:
         """The value of an entry that a loop is at, whose key and value lie at these addresses."""
@@ -147,14 +147,19 @@ class MapAccess:
         store(self._lowering, type_, place, change(old))
         self._update(node, self.key(node.name, node.keys), place, BPF_ANY)
 
-    def add(self, node: ast.Map, amount: Value, *, wants_old: bool = False) -> Value:
-        """Adds to an 8-byte integer, atomically where the key exists; gives the old value if it is wanted, else 0."""
+    def change_in_place(
+        self, node: ast.Map, operator: str, operand: Value, *, wants_old: bool = False
+    ) -> Value:
+        """Does `+ & | ^` with an 8-byte integer in one atomic instruction; gives the old value if it is wanted, else
+        0. What is done to a key that all CPUs find missing at once counts on each of them."""
         emitter = self._emitter
+        if wants_old:
+            emitter.requires("atomic_fetch", node)
 
         def change(slot: Value) -> Value:
             if wants_old:
-                return emitter.fetch_add(slot, amount)
-            emitter.atomic_add(slot, amount)
+                return emitter.fetch_add(slot, operand)
+            emitter.atomic(operator, slot, operand)
             return emitter.constant(0)
 
         if not node.keys:
@@ -162,16 +167,14 @@ class MapAccess:
             old = change(slot)
             self._mark_assigned(slot, self.value_type(node))
             return old
-        key = self.key(node.name, node.keys)
-        slot = emitter.helper_address("map_lookup_elem", emitter.map(node.name), key)
 
-        def insert() -> Value:
+        def first() -> Value:
             place = emitter.reserve(8)
-            emitter.store(place, Value(amount.handle, INT64))
-            self._update(node, key, place, BPF_ANY)
-            return emitter.constant(0)
+            emitter.store(place, emitter.constant(0) if operator == "&" else Value(operand.handle, INT64))
+            return place
 
-        return emitter.choose(slot, lambda: change(slot), insert)
+        slot = self._slot(node, first, is_result=True)
+        return emitter.choose(slot, lambda: change(slot), lambda: emitter.constant(0))
 
     def update(self, node: ast.Map, function: Aggregation, site: EmittedCall) -> None:
         """`@m[k] = count()`: updates this CPU's part in place, inserting zeros for a new key first."""
@@ -182,24 +185,44 @@ class MapAccess:
                 function.emit_update(emitter, slot, site)
             self._mark_assigned(slot, type_)
             return
-        key = self.key(node.name, node.keys)
-        slot = emitter.helper_address("map_lookup_elem", emitter.map(node.name), key)
-
-        def insert() -> Value:
-            self._update(node, key, emitter.zeros(round_up(size_of(type_), 8)), BPF_NOEXIST)
-            return emitter.helper_address("map_lookup_elem", emitter.map(node.name), key)
-
-        part = emitter.choose(slot, lambda: slot, insert)
+        part = self._slot(node, lambda: emitter.zeros(round_up(size_of(type_), 8)), is_result=False)
         with emitter.when(part), site.emitting(None):
             function.emit_update(emitter, part, site)
 
-    def _update(self, node: ast.Map, key: Value, value: Value, flags: int) -> None:
+    def _slot(self, node: ast.Map, first: Callable[[], Value], *, is_result: bool) -> Value:
+        """The address of a key's value, or of this CPU's part of it; a new key is inserted with what lies at `first`.
+
+        Of those who find a key missing at once, one inserts it, and the others find what that one has inserted: an
+        insert that may replace would undo what has been done to the value since.
+
+        The address is null when there is nothing to be changed: after an insert of what a change would make of zero
+        (`is_result`); when the map is full, which is counted as a failure; and when somebody deletes the key after
+        another one's insert, which does to the change what it would do to one that was made just before.
+        """
+        emitter = self._emitter
+        key = self.key(node.name, node.keys)
+
+        def look_up() -> Value:
+            return emitter.helper_address("map_lookup_elem", emitter.map(node.name), key)
+
+        def insert() -> Value:
+            code = self._update(node, key, first(), BPF_NOEXIST)
+            if not is_result:
+                return look_up()
+            return emitter.choose(emitter.compare("==", code, emitter.constant(-EEXIST)), look_up, emitter.null)
+
+        slot = look_up()
+        return emitter.choose(slot, lambda: slot, insert)
+
+    def _update(self, node: ast.Map, key: Value, value: Value, flags: int) -> Value:
+        """Gives the helper's result; a failure is counted."""
         emitter = self._emitter
         code = emitter.helper("map_update_elem", emitter.map(node.name), key, value, emitter.constant(flags))
-        # Another CPU may have inserted the key first, which is not a failure.
+        # Another CPU, or a task that came in between, may have inserted the key first, which is not a failure.
         expected = emitter.constant(-EEXIST if flags == BPF_NOEXIST else 0)
         with emitter.when(code), emitter.when(emitter.compare("!=", code, expected)):
             emitter.count_failure_at(node, "map_update_elem", code)
+        return code
 
     def _mark_assigned(self, slot: Value, type_: Type) -> None:
         self._emitter.store(slot, self._emitter.constant(1), round_up(size_of(type_), 8))

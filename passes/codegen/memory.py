@@ -16,7 +16,7 @@ from ...core import ast
 from ...core.config import Config
 from ...core.emitter import Value
 from ...core.probe import ProbeType
-from ...core.types import INT64, Bool, Enum, Int, Pointer, String, Type, round_up, size_of
+from ...core.types import INT64, UINT64, Bool, Enum, Int, Pointer, String, Type, round_up, size_of
 from .control import ControlEmitter
 from .llvm import I8, I64, INTEGERS, PTR, VolatileLoad
 from .values import OWN_MEMORY, Constant
@@ -28,6 +28,9 @@ INLINE_COPY = 64
 STACK_BUDGET = 320
 #: Where loops make functions share the stack, only this much goes there.
 SHARED_STACK_LIMIT = 16
+_ATOMIC = {"+": "add", "&": "and", "|": "or", "^": "xor"}
+#: How often in a row an exchange can be interrupted by one that did the same.
+_TRIES = 4
 
 
 class MemoryEmitter(ControlEmitter):
@@ -50,6 +53,10 @@ class MemoryEmitter(ControlEmitter):
 
     def at(self, node: ast.Node) -> None:
         """Instructions from here on belong to this node's place in the script."""
+        raise NotImplementedError
+
+    def has(self, feature: str) -> bool:
+        """Whether the kernel has a feature."""
         raise NotImplementedError
 
     def zeros(self, size: int) -> Value:
@@ -247,14 +254,34 @@ class MemoryEmitter(ControlEmitter):
         return self.binary("-", zero, self.opaque(negated))
 
     def atomic_add(self, address: Value, value: Value, offset: int = 0) -> None:
-        place = self.handle(self.offset(address, offset))
-        self.builder.atomic_rmw("add", place, self.number_of(value), "monotonic")
+        self.atomic("+", self.offset(address, offset), value)
+
+    def atomic(self, operator: str, address: Value, value: Value) -> None:
+        """`+ & | ^` with a 64-bit integer in memory. All but the sum take Linux 5.12."""
+        self.builder.atomic_rmw(_ATOMIC[operator], self.handle(address), self.number_of(value), "monotonic")
 
     def fetch_add(self, address: Value, value: Value) -> Value:
         """Adds atomically and gives the old value, which takes Linux 5.12."""
         return Value(
             self.builder.atomic_rmw("add", self.handle(address), self.number_of(value), "seq_cst"), value.type
         )
+
+    def raise_to(self, address: Value, value: Value) -> None:
+        known = self.load(address, UINT64)
+        if not self.has("atomic_fetch"):
+            with self.when(self.compare(">", value, known)):
+                self.store(address, Value(value.handle, UINT64))
+            return
+        self._exchange_larger(address, value, known, _TRIES)
+
+    def _exchange_larger(self, address: Value, value: Value, known: Value, tries: int) -> None:
+        with self.when(self.compare(">", value, known)):
+            place, expected, number = self.handle(address), self.number_of(known), self.number_of(value)
+            exchanged = self.builder.cmpxchg(place, expected, number, "seq_cst", "seq_cst")
+            found = Value(self.builder.extract_value(exchanged, 0), UINT64)
+            if tries > 1:
+                with self.when(self.compare("!=", found, known)):
+                    self._exchange_larger(address, value, found, tries - 1)
 
 
 def words(size: int, align: int) -> Iterator[tuple[int, int]]:

@@ -26,6 +26,7 @@ from ...core.types import (
     Struct,
     Tuple,
     Type,
+    address_space,
     size_of,
     tuple_layout,
 )
@@ -91,8 +92,13 @@ def lower_place(lowering: BodyLowering, node: ast.Expression) -> Place:
             return _index_place(lowering, node)
         case ast.Unary(operator="*", operand=operand):
             return _pointee(lowering, lowering.expression(operand), lowering.types[operand])
-    value = lowering.expression(node)
-    return Place(Value(lowering.emitter.handle(value), value.type), 0, lowering.types[node], OWN)
+    value, type_ = lowering.expression(node), lowering.types[node]
+    if isinstance(type_, String) and value.length is not None:
+        # Of a string that was just read nobody knows what is behind its NUL; in a place of its own there are zeros.
+        home = lowering.emitter.memory(type_)
+        lowering.emitter.store(home, Value(value.handle, type_, value.length))
+        return Place(home, 0, type_, OWN)
+    return Place(Value(lowering.emitter.handle(value), value.type), 0, type_, OWN)
 
 
 def _pointee(lowering: BodyLowering, value: Value, type_: Type) -> Place:
@@ -100,8 +106,14 @@ def _pointee(lowering: BodyLowering, value: Value, type_: Type) -> Place:
     if isinstance(type_, Pointer):
         return Place(value, 0, type_.pointee, type_.space)
     if isinstance(type_, Int):
-        return Place(value, 0, Int(type_.size, False), lowering.emitter.probe_type.space)
+        space = address_space(type_, lowering.emitter.probe_type.space)
+        return Place(value, 0, Int(type_.size, False), space)
     return Place(value, 0, type_, OWN)
+
+
+def read_pointee(lowering: BodyLowering, value: Value, type_: Type) -> Value:
+    """What an address points to."""
+    return _pointee(lowering, value, type_).read(lowering)
 
 
 def read_field(lowering: BodyLowering, node: ast.FieldAccess) -> Value:
@@ -129,7 +141,9 @@ def _field_place(lowering: BodyLowering, node: ast.FieldAccess) -> Place:
         home = lowering.emitter.memory(value.type)
         lowering.emitter.store(home, value)
         return Place(home, 0, value.type, OWN)
-    return place.at(found.offset, found.stored)
+    # Which memory a pointer points into is known of the expression, not of the member as it was declared.
+    is_pointer = isinstance(found.stored, Pointer)
+    return place.at(found.offset, lowering.types[node] if is_pointer else found.stored)
 
 
 def _member(lowering: BodyLowering, node: ast.FieldAccess) -> tuple[Place, Field | None]:

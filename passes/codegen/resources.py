@@ -15,7 +15,13 @@ from ...core.artifacts import (
     FAILURES_MAP,
     GLOBALS,
     GLOBALS_MAP,
+    LARGE_SCRATCH_MAP,
+    PACKETS_MAP,
     SCRATCH_MAP,
+    TABLE_PREFIX,
+    UNWIND_MAPPINGS_MAP,
+    UNWIND_PROCESSES_MAP,
+    UNWIND_ROWS_MAP,
     ZEROS_MAP,
     EventSpec,
     ExpandedProgram,
@@ -32,7 +38,9 @@ FAILURE_SLOT_SIZE = 16
 #: A program that another task can interleave on the same CPU claims one of this many scratch areas.
 PREEMPTIBLE_SLOTS = 4
 #: PCPU_MIN_UNIT_SIZE of include/linux/percpu.h: the largest value of a per-CPU array.
-SCRATCH_LIMIT = 32 << 10
+PER_CPU_LIMIT = 32 << 10
+#: KMALLOC_MAX_SIZE of include/linux/slab.h (x86-64), where Linux 6.1 and older see the end of any value.
+SCRATCH_LIMIT = 4 << 20
 
 
 class Resources:
@@ -46,9 +54,12 @@ class Resources:
         self.maps: dict[str, MapSpec] = {name: self._script_map(types) for name, types in expanded.typed.maps.items()}
         self.events: dict[tuple[object, ...], EventSpec] = {}
         self.failures: list[FailureSite] = []
+        self._sites: dict[tuple[Any, ...], FailureSite] = {}
         self.origins: dict[str, str] = {}
         self.scratch_slots = 0
         self.scratch_size = 0
+        self.large_scratch_entries = 0
+        self.large_scratch_size = 0
         self.zeros_size = 0
         for spec in self.maps.values():
             self.use_type(spec.key_type)
@@ -70,6 +81,13 @@ class Resources:
         if name not in self.maps:
             self.maps[name] = MapSpec(name, "array", 4, 8, 1)
         return list(self.maps).index(name)
+
+    def constant_table(self, name: str, contents: bytes) -> str:
+        """The map with a table that programs read and do not write; gives the map's name."""
+        contents = contents.ljust(round_up(len(contents), 8), b"\0")
+        name = f"{TABLE_PREFIX}{name}"
+        self.maps.setdefault(name, MapSpec(name, "array", 4, len(contents), 1, contents=contents))
+        return name
 
     def is_per_cpu(self, name: str) -> bool:
         """True when programs reach the map's only value through a look-up of this CPU's part."""
@@ -105,20 +123,12 @@ class Resources:
 
     def failure_site(self, program: int, helper: str, message: str, span: Span) -> FailureSite:
         """A new counter for one way in which the code at `span` can fail."""
-        at = self.source.locate(span)
-        for site in self.failures:
-            place = site.line, site.column, site.end_line, site.end_column
-            if (site.program, site.helper, site.message) == (program, helper, message) and place == (
-                at.line,
-                at.column,
-                at.end_line,
-                at.end_column,
-            ):
-                return site
-        site = FailureSite(
-            len(self.failures), program, helper, message, at.line, at.column, at.end_line, at.end_column
-        )
-        self.failures.append(site)
+        place, *calls = self.source.saved(span)
+        facts = (program, helper, message, *place, tuple(calls))
+        site = self._sites.get(facts)
+        if site is None:
+            site = self._sites[facts] = FailureSite(len(self.failures), *facts)
+            self.failures.append(site)
         return site
 
     def claim_scratch(self, size: int, slots: int) -> int:
@@ -128,13 +138,25 @@ class Resources:
         self.scratch_size = max(self.scratch_size, round_up(size, 8))
         return first
 
+    def claim_large_scratch(self, size: int, slots: int, cpus: int) -> int:
+        """The same in an ordinary array, which has elements of any size: `cpus` of them for each area."""
+        first = self.large_scratch_entries
+        self.large_scratch_entries += slots * cpus
+        self.large_scratch_size = max(self.large_scratch_size, round_up(size, 8))
+        return first
+
     def finish(self) -> tuple[MapSpec, ...]:
         """All maps with their final sizes, in the order of their numbers."""
         sizes = {
             EVENTS_MAP: ("ringbuf", 0, 0, 0),
             SCRATCH_MAP: ("percpu_array", 4, self.scratch_size, self.scratch_slots),
+            LARGE_SCRATCH_MAP: ("array", 4, self.large_scratch_size, self.large_scratch_entries),
             FAILURES_MAP: ("array", 4, max(1, len(self.failures)) * FAILURE_SLOT_SIZE, 1),
             GLOBALS_MAP: ("array", 4, 8 * len(GLOBALS), 1),
+            PACKETS_MAP: ("perf_event_array", 4, 4, 0),
+            UNWIND_ROWS_MAP: ("array", 4, 16, 0),
+            UNWIND_MAPPINGS_MAP: ("array", 4, 32, 0),
+            UNWIND_PROCESSES_MAP: ("hash", 4, 8, 4096),
             ZEROS_MAP: ("array", 4, round_up(self.zeros_size, 8), 1),
         }
         return tuple(

@@ -47,6 +47,9 @@ class ValueEmitter:
     def constant(self, value: int, type_: Type = INT64) -> Value:
         return Value(I64(value), type_)
 
+    def null(self) -> Value:
+        return Value(ir.Constant(PTR, None), OWN_MEMORY)
+
     def string_constant(self, text: bytes) -> Value:
         return Value(Constant(text), String(len(text) + 1), self.constant(len(text)))
 
@@ -115,7 +118,12 @@ class ValueEmitter:
         """`distance` is in bytes; one that only the run knows is a multiple of `stride`."""
         if isinstance(distance, int) and distance == 0:
             return address
-        step = I64(distance) if isinstance(distance, int) else self.number_of(distance)
+        if isinstance(distance, int):
+            step = I64(distance)
+        else:
+            # A distance that LLVM knows to be below the address's alignment it would not add but "or", which the
+            # verifier lets nobody do with an address.
+            step = self.number_of(distance if stride >= 8 else self.opaque(distance))
         handle = self.handle(address)
         if handle.type == PTR:
             there = self.builder.gep(handle, [step], source_etype=I8)

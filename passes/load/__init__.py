@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from ...core.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from ...core.artifacts import CompiledProgram, Session
+    from ...core.artifacts import CompiledProgram
     from ...core.run import RunOptions
+    from ...core.session import Session
 
 
 class LoadStage:

@@ -11,9 +11,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from ...core.probe import Link
+from ...core.probe import ConcretePoint, Link
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from concurrent.futures import Future, ThreadPoolExecutor
 
 #: From so many links on threads close them: so many of them. More would keep older kernels from the events meanwhile.
@@ -24,20 +25,37 @@ _EVENT_THREADS = 32
 
 
 class Links:
-    """Attached things, true while there are any."""
+    """Attached things, true while there are any. One that was taken away alone counts as if it were there."""
 
     def __init__(self) -> None:
         self._links: list[tuple[Link, list[int]]] = []
+        self._points: dict[Link, ConcretePoint] = {}
+        self._lost_one = False
         self._kept: list[int] = []
         self._closer: ThreadPoolExecutor | None = None
         self._closings: list[Future[None]] = []
 
     def __bool__(self) -> bool:
-        return bool(self._links)
+        return self._lost_one or bool(self._links)
 
-    def add(self, link: Link) -> None:
+    def add(self, link: Link, point: ConcretePoint | None = None) -> None:
+        if point is not None:
+            self._points[link] = point
         self._links.append((link, self._kept))
         self._kept = []
+
+    def detach_from(self, is_meant: Callable[[ConcretePoint], bool]) -> int:
+        """Closes the links to some of the points, of those that were told; gives their number."""
+        meant = [item for item in self._links if item[0] in self._points and is_meant(self._points[item[0]])]
+        for item in meant:
+            link, kept = item
+            self._links.remove(item)
+            del self._points[link]
+            self._lost_one = True
+            link.close()
+            for descriptor in kept:
+                os.close(descriptor)
+        return len(meant)
 
     def keep(self, descriptor: int) -> None:
         """A descriptor that nothing runs by any more once the link that is added next has been closed."""

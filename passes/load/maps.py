@@ -8,11 +8,13 @@ from __future__ import annotations
 import errno
 import os
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import starmap
 
-from ...core.artifacts import C_CONSTANTS_MAP, GLOBALS, GLOBALS_MAP, ZEROS_MAP, MapSpec
+from ...core.artifacts import GLOBALS, GLOBALS_MAP, MapSpec
 from ...core.config import Config
 from ...core.linux import bpf, machine
+from ...core.map_batches import MapBatch
 from ...core.types import round_up
 
 #: Bytes behind a scalar map's value that are not zero once it was assigned (see MapSpec).
@@ -27,13 +29,15 @@ _RING_LIMIT = 1 << 31
 class Maps:
     """All maps of one program by name. Raises: KernelError, from every method that talks to the kernel."""
 
-    def __init__(self, specs: Iterable[MapSpec], config: Config) -> None:
+    def __init__(self, specs: Iterable[MapSpec], config: Config, entries: Mapping[str, int] | None = None) -> None:
+        """`entries` are those of the maps whose size the compiler leaves open, which are to be mapped as memory."""
+        entries = entries or {}
         self.descriptors: dict[str, int] = {}
         #: Bytes of the event ring buffer.
         self.ring_size = ring_size(config.perf_rb_pages)
         try:
             for spec in specs:
-                self.descriptors[spec.name] = _create(spec, self.ring_size)
+                self.descriptors[spec.name] = _create(spec, self.ring_size, entries.get(spec.name))
         except BaseException:
             self.close()
             raise
@@ -44,47 +48,35 @@ class Maps:
             data = struct.pack(f"={len(GLOBALS)}Q", *(values[name] for name in GLOBALS))
             bpf.update(self.descriptors[GLOBALS_MAP], bytes(4), data)
 
-    def read(self, spec: MapSpec) -> list[tuple[bytes, bytes | list[bytes]]]:
-        """All keys; a per-CPU map has a list of values, one for each possible CPU."""
-        step = round_up(spec.value_size, 8)
-        entries = self._entries(spec)
-        if not spec.per_cpu:
-            return list(entries)
-        size = spec.value_size
-        return [(key, [data[at : at + size] for at in range(0, len(data), step)]) for key, data in entries]
+    def read(self, spec: MapSpec) -> Iterator[MapBatch]:
+        """All entries, each once."""
+        fd, size = self.descriptors[spec.name], _copied_size(spec)
+        return starmap(MapBatch, bpf.read_batches(fd, spec.key_size, size, spec.max_entries))
 
     def clear(self, spec: MapSpec) -> None:
         """Removes all keys. The one value of a scalar map becomes zeros, its mark too."""
         fd = self.descriptors[spec.name]
-        if _is_array(spec):
-            for key, value in self._entries(spec):
-                bpf.update(fd, key, bytes(len(value)))
-        else:
-            bpf.delete_all(fd, [key for key, _ in self._entries(spec)])
+        for batch in self.read(spec):
+            if _is_array(spec):
+                bpf.update(fd, batch.keys, bytes(len(batch.values)))
+            else:
+                bpf.delete_batch(fd, batch.keys, spec.key_size)
 
     def zero(self, spec: MapSpec) -> None:
         """Makes every value zeros; keys stay, and so does the mark of a scalar map."""
         fd = self.descriptors[spec.name]
-        step = round_up(spec.value_size, 8)
-        for key, value in self._entries(spec):
-            data = bytes(len(value))
-            if _is_array(spec) and spec.is_script_map:
-                parts = (value[at : at + step] for at in range(0, len(value), step))
-                mark = spec.value_size - MARK_SIZE
-                data = b"".join(bytes(mark) + part[mark:] for part in parts)
-            try:
-                bpf.update(fd, key, data, bpf.UpdateFlag.EXIST)
-            except bpf.KernelError as error:
-                if error.errno != errno.ENOENT:  # a program deleted the key meanwhile
-                    raise
+        step, mark = round_up(spec.value_size, 8), spec.value_size - MARK_SIZE
+        for batch in self.read(spec):
+            if _is_array(spec):
+                values = batch.values
+                parts = (values[at : at + step] for at in range(0, len(values), step))
+                bpf.update(fd, batch.keys, b"".join(bytes(mark) + part[mark:] for part in parts))
+            else:
+                bpf.zero_batch(fd, batch.keys, spec.key_size, _copied_size(spec))
 
     def value(self, spec: MapSpec) -> bytes:
         """The only value of a map of one entry."""
         return bpf.lookup(self.descriptors[spec.name], bytes(4), spec.value_size) or bytes(spec.value_size)
-
-    def _entries(self, spec: MapSpec) -> Iterable[tuple[bytes, bytes]]:
-        size = bpf.copied_size(_map_type(spec), spec.value_size)
-        return bpf.read_map(self.descriptors[spec.name], spec.key_size, size, spec.max_entries)
 
     def close(self) -> None:
         for fd in self.descriptors.values():
@@ -96,20 +88,27 @@ def _map_type(spec: MapSpec) -> bpf.MapType:
     return bpf.MapType[spec.kind.upper()]
 
 
+def _copied_size(spec: MapSpec) -> int:
+    return bpf.copied_size(_map_type(spec), spec.value_size)
+
+
 def _is_array(spec: MapSpec) -> bool:
     return spec.kind.endswith("array")
 
 
-def _create(spec: MapSpec, ring_bytes: int) -> int:
+def _create(spec: MapSpec, ring_bytes: int, open_entries: int | None) -> int:
     if spec.kind == "ringbuf":
         return _create_ring(spec.name, ring_bytes)
-    is_constant = spec.name in (ZEROS_MAP, C_CONSTANTS_MAP)
-    flags = bpf.MapFlag.RDONLY_PROG if is_constant else 0
-    fd = bpf.create_map(_map_type(spec), spec.key_size, spec.value_size, spec.max_entries, flags, spec.name)
+    # An array of perf events has one for each CPU.
+    entries = max(machine.possible_cpus()) + 1 if spec.kind == "perf_event_array" else spec.max_entries
+    flags = bpf.MapFlag.RDONLY_PROG if spec.is_constant else 0
+    if open_entries is not None:
+        entries, flags = open_entries, bpf.MapFlag.MMAPABLE
+    fd = bpf.create_map(_map_type(spec), spec.key_size, spec.value_size, entries, flags, spec.name)
     try:
         if spec.contents:
             bpf.update(fd, bytes(4), spec.contents)
-        if is_constant:
+        if spec.is_constant:
             # Its values are known for good, so the verifier may read them while it checks a program.
             bpf.freeze(fd)
     except bpf.KernelError:

@@ -1,8 +1,9 @@
 """The process that a run belongs to: that of `-p`, or a child started for `-c`.
 
-A child is forked early and waits before exec until it is released, so that nothing of its life is missed. It
-gets SIGTERM when the tracer dies, however that happens (PR_SET_PDEATHSIG, prctl(2)). Both kinds are watched through a
-pidfd (pidfd_open(2)), which cannot mean another process by mistake.
+A child is forked early and waits before exec (where stacks are to be unwound, at its program's first instruction) until
+it is released, so that nothing of its life is missed. It gets SIGTERM when the tracer dies, however that happens
+(PR_SET_PDEATHSIG, prctl(2)). Both kinds are watched through a pidfd (pidfd_open(2)), which cannot mean another process
+by mistake.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
+from ...core.linux.errors import KernelError
 from ...core.run import LoadError, load_error
 
 _PR_SET_PDEATHSIG = 1
@@ -46,6 +48,9 @@ class TracedProcess:
     def prepare(self) -> None:
         """Waits until nothing of ours is left to be seen in the process; it runs on its own, so there is nothing."""
 
+    def run_to_entry(self) -> None:
+        """Waits until the process has its libraries mapped; it has."""
+
     def release(self) -> None:
         """The process runs already, so there is nothing to do."""
 
@@ -68,6 +73,8 @@ class ChildProcess(TracedProcess):
         arguments = command.split(" ")
         path = resolve_command(arguments[0])
         self._reaped = False
+        self._is_prepared = False
+        self._is_at_entry = False
         go_read, self._go_write = os.pipe2(os.O_CLOEXEC)
         self._exec_read, exec_write = os.pipe2(os.O_CLOEXEC)
         sys.stdout.flush()
@@ -83,14 +90,45 @@ class ChildProcess(TracedProcess):
 
     def prepare(self) -> None:
         """Waits until the child has nothing to do any more but to exec, so that probes see none of its preparations."""
-        os.read(self._exec_read, 1)
+        if not self._is_prepared:
+            os.read(self._exec_read, 1)
+        self._is_prepared = True
+
+    def run_to_entry(self) -> None:
+        """Lets the child exec its command and load its libraries; at its program's first instruction it waits for
+        `release`, which is up to this thread then. Raises: KernelError; LoadError: the child ended before."""
+        from ...core.linux import entry_stop
+
+        self.prepare()
+        entry_stop.seize(self.pid)
+        self._go()
+        status = entry_stop.run_to_entry(self.pid)
+        self._is_at_entry = status is None
+        if status is not None:
+            self._end(status)
+        self._check_exec()
+        if status is not None:
+            raise load_error(f"Failed to run child: {self.ending} before its program began")
 
     def release(self) -> None:
         """Lets the child exec its command."""
+        if self._is_at_entry:
+            from ...core.linux import entry_stop
+
+            self._is_at_entry = False
+            with suppress(KernelError):  # somebody ended it while it waited, which `ended` tells
+                entry_stop.let_go(self.pid)
+        elif not self._reaped:
+            self._go()
+            self._check_exec()
+
+    def _go(self) -> None:
         with suppress(BrokenPipeError):  # somebody ended it while it waited, which `ended` tells
             os.write(self._go_write, b"!")
         os.close(self._go_write)
         self._go_write = -1
+
+    def _check_exec(self) -> None:
         # The pipe closes at a successful exec; after a failed one the child writes its errno first.
         failed = os.read(self._exec_read, _STATUS_SIZE)
         if failed:
@@ -106,11 +144,16 @@ class ChildProcess(TracedProcess):
             # It never was released: at the end of the pipe it ends by itself.
             os.close(self._go_write)
             self._go_write = -1
+        elif self._is_at_entry:
+            self._signal(signal.SIGKILL)  # no other one gets to it
         elif not self.ended():
             self._signal(signal.SIGTERM)
             if not _wait_readable(self.descriptor, _GRACE_MS):
                 self._signal(signal.SIGKILL)
         _, status = os.waitpid(self.pid, 0)
+        self._end(status)
+
+    def _end(self, status: int) -> None:
         self._reaped = True
         code = os.waitstatus_to_exitcode(status)
         self.ending = f"terminated by signal: {-code}" if code < 0 else f"exited with code: {code}"

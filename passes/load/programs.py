@@ -1,4 +1,4 @@
-"""Puts a program's instructions into the kernel: maps and kernel functions filled in, type information beside them.
+"""Puts a program's instructions into the kernel: maps and what is the kernel's filled in, type information beside them.
 
 What the verifier says when it refuses is explained in terms of the script elsewhere.
 """
@@ -10,19 +10,24 @@ import struct
 import sys
 from collections.abc import Mapping
 
-from ...core.artifacts import CompiledProgram, ProgramSpec
+from ...core.artifacts import KERNEL_KINDS, CompiledProgram, ProgramSpec
 from ...core.linux import bpf
 from ...core.linux.errors import KernelError
 from ...core.probe import AttachPointError, LoadSettings, NoMatch
 from ...core.run import LoadError, RunOptions, load_error
-from .kfuncs import KernelFunctions
+from .kernel_names import KernelNames
 from .missing import MissingProbes
 
 _INSTRUCTION_SIZE = 8
 #: opcode of the two-slot load of a 64-bit constant (BPF_LD | BPF_IMM | BPF_DW).
 _LOAD_CONSTANT = 0x18
 #: The source register of such a load says what its constant stands for.
-_SOURCES = {"map": bpf.PSEUDO_MAP_FD, "map_value": bpf.PSEUDO_MAP_VALUE}
+_SOURCES = {
+    "map": bpf.PSEUDO_MAP_FD,
+    "map_value": bpf.PSEUDO_MAP_VALUE,
+    "kernel_variable": bpf.PSEUDO_BTF_ID,
+    "kernel_symbol": 0,  # itself
+}
 #: The source register, the opcode (BPF_JMP | BPF_CALL) and the slots of a call of a kernel function.
 _CALL = 2, 0x85, 1
 #: The largest log that the kernel keeps; a longer one has lost lines.
@@ -40,7 +45,7 @@ class Programs:
         self, compiled: CompiledProgram, maps: Mapping[str, int], options: RunOptions, missing: MissingProbes
     ) -> None:
         self.loaded: list[tuple[ProgramSpec, int]] = []
-        kernel = KernelFunctions()
+        kernel = KernelNames(compiled.source)
         has_callbacks = any(len(program.functions) > 1 for program in compiled.programs)
         btf = _load_btf(compiled.btf, needed=has_callbacks)
         try:
@@ -91,7 +96,7 @@ def _load(
     settings: LoadSettings,
     compiled: CompiledProgram,
     maps: Mapping[str, int],
-    kernel: KernelFunctions,
+    kernel: KernelNames,
     btf: int,
     options: RunOptions,
 ) -> int:
@@ -113,18 +118,7 @@ def _load(
             loaded = bpf.load_program_with_log(image, log_size=log_size)
             _print_log(program, loaded.log)
             return loaded.fd
-        return bpf.load_program(
-            image.prog_type,
-            image.insns,
-            license=image.license,
-            name=image.name,
-            expected_attach_type=image.expected_attach_type,
-            attach_btf_id=image.attach_btf_id,
-            attach_btf_obj_fd=image.attach_btf_obj_fd,
-            btf_fd=image.btf_fd,
-            func_info=image.func_info,
-            log_size=log_size,
-        )
+        return bpf.load_program(image, log_size=log_size)
     except bpf.VerifierError as error:
         from .verifier import explain
 
@@ -154,11 +148,12 @@ def _function_info(program: ProgramSpec) -> bytes:
     return b"".join(struct.pack("=II", function.index, function.type_id) for function in program.functions)
 
 
-def relocated(program: ProgramSpec, maps: Mapping[str, int], kernel: KernelFunctions) -> bytes:
-    """The instructions with the descriptors of maps and the ids of kernel functions in place.
+def relocated(program: ProgramSpec, maps: Mapping[str, int], kernel: KernelNames) -> bytes:
+    """The instructions with the descriptors of maps, the ids of kernel functions and variables, and the addresses of
+    kernel symbols in place.
 
     A load of a map's value keeps the number in its second slot, the offset within the value. Raises: LoadError: the
-    kernel does not have such a function; also for a relocation that fits neither the instructions nor the maps, as a
+    kernel does not have what is named; also for a relocation that fits neither the instructions nor the maps, as a
     damaged file may have.
     """
     code = bytearray(program.instructions)
@@ -167,14 +162,17 @@ def relocated(program: ProgramSpec, maps: Mapping[str, int], kernel: KernelFunct
         is_call = relocation.kind == "kfunc"
         source, opcode, size = _CALL if is_call else (_SOURCES.get(relocation.kind), _LOAD_CONSTANT, 2)
         inside = 0 <= at <= len(code) - size * _INSTRUCTION_SIZE
-        known = source is not None and (is_call or relocation.name in maps)
+        in_kernel = relocation.kind in KERNEL_KINDS
+        known = source is not None and (in_kernel or relocation.name in maps)
         if source is None or not known or not inside or code[at] != opcode:
-            what = "call" if is_call else "map load"
+            what = "call" if is_call else "load"
             text = f"the program for {program.point.name} is damaged: no {what} at instruction {relocation.index}"
             raise load_error(text)
         code[at + 1] = (code[at + 1] & 0x0F) | source << 4
-        number = kernel.id_of(relocation.name, program) if is_call else maps[relocation.name]
-        struct.pack_into("=i", code, at + 4, number)
+        number = kernel.number_of(relocation, program) if in_kernel else maps[relocation.name]
+        struct.pack_into("=I", code, at + 4, number & 0xFFFFFFFF)
+        if relocation.kind == "kernel_symbol":
+            struct.pack_into("=I", code, at + _INSTRUCTION_SIZE + 4, number >> 32)
     return bytes(code)
 
 

@@ -9,19 +9,25 @@ from __future__ import annotations
 import errno
 import select
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from time import monotonic, perf_counter_ns, sleep
+from typing import TYPE_CHECKING
 
-from ...core.artifacts import EVENTS_MAP, FAILURES_MAP, CompiledProgram, FailureSite, MapSpec, ProgramSpec
+from ...core.artifacts import EVENTS_MAP, FAILURES_MAP, PACKETS_MAP, CompiledProgram, FailureSite, MapSpec, ProgramSpec
 from ...core.linux import bpf
 from ...core.linux.ringbuf import RingBuffer
-from ...core.probe import Link, SequenceLink
+from ...core.map_batches import MapBatch
+from ...core.probe import ConcretePoint, Link, SequenceLink
 from .failures import FailureCounts
 from .links import Links
 from .maps import Maps
 from .processes import TracedProcess
 from .programs import Programs
 from .signals import RunSignals
+
+if TYPE_CHECKING:
+    from .packets import PacketBuffers
+    from .unwind import UnwindTables
 
 #: Seconds that a record which was begun before the probes were detached has to be completed in.
 _LAST_RECORD = 0.5
@@ -46,6 +52,7 @@ class KernelSession:
         descriptors: Mapping[str, Sequence[tuple[ProgramSpec, int]]],
         *,
         verbose: bool,
+        unwinding: UnwindTables | None = None,
     ) -> None:
         self.program = program
         self.attached = 0
@@ -70,9 +77,20 @@ class KernelSession:
             descriptor = maps.descriptors[EVENTS_MAP]
             self._ring = RingBuffer(descriptor, maps.ring_size)
             self._poll.register(descriptor, select.POLLIN)
+        self._unwinding = unwinding
+        if unwinding is not None:
+            for descriptor in unwinding.descriptors:
+                self._poll.register(descriptor, select.POLLIN)
+        self._packets: PacketBuffers | None = None
+        if PACKETS_MAP in maps.descriptors:
+            from .packets import PacketBuffers
 
-    def add_link(self, link: Link) -> None:
-        self._links.add(link)
+            self._packets = PacketBuffers(maps.descriptors[PACKETS_MAP])
+            for descriptor in self._packets.descriptors:
+                self._poll.register(descriptor, select.POLLIN)
+
+    def add_link(self, link: Link, point: ConcretePoint) -> None:
+        self._links.add(link, point)
 
     def keep(self, descriptor: int) -> None:
         """What the link that is added next leaves behind."""
@@ -100,6 +118,8 @@ class KernelSession:
         self._signals.drain()
 
     def read_span(self) -> bytes:
+        if self._unwinding is not None and not self._stopped:
+            self._unwinding.follow()
         if self._ring is None:
             return b""
         span = self._ring.read_span()
@@ -111,7 +131,10 @@ class KernelSession:
                 span = self._ring.read_span()
         return span
 
-    def read_map(self, spec: MapSpec) -> list[tuple[bytes, bytes | list[bytes]]]:
+    def read_packets(self) -> Sequence[bytes]:
+        return self._packets.take() if self._packets is not None else ()
+
+    def read_map(self, spec: MapSpec) -> Iterator[MapBatch]:
         return self._maps.read(spec)
 
     def clear_map(self, spec: MapSpec) -> None:
@@ -121,14 +144,30 @@ class KernelSession:
         self._maps.zero(spec)
 
     def failures(self) -> list[tuple[FailureSite, int, int]]:
-        if not self.program.failures:
-            return []
-        return self._failures.gained(self._maps.value(self.program.map(FAILURES_MAP)))
+        found = []
+        if self.program.failures:
+            found = self._failures.gained(self._maps.value(self.program.map(FAILURES_MAP)))
+        if self._stopped:
+            found += self._failures.missed(self._missed())
+        return found
+
+    def _missed(self) -> Iterator[tuple[int, int]]:
+        """For each program, by its place in the script's, how often the kernel did not run it because it was running
+        another one, or the same, on that CPU."""
+        numbers = {id(spec): number for number, spec in enumerate(self.program.programs)}
+        for spec, descriptor in self._programs.loaded:
+            yield numbers[id(spec)], bpf.recursion_misses(descriptor)
 
     def finished(self) -> bool:
         if self._was_read or self._signals.count or (self._process is not None and self._process.ended()):
             return True
         return not self._links and not any(self._by_hand[lifecycle] for lifecycle in ("signal", "test", "bench"))
+
+    def interrupt(self) -> None:
+        self._signals.interrupt()
+
+    def detach(self, is_meant: Callable[[ConcretePoint], bool]) -> int:
+        return self._links.detach_from(is_meant)
 
     def stop(self) -> None:
         self._stopped = True
@@ -171,6 +210,12 @@ class KernelSession:
         if self._ring is not None:
             self._ring.close()
             self._ring = None
+        if self._packets is not None:
+            self._packets.close()
+            self._packets = None
+        if self._unwinding is not None:
+            self._unwinding.close()
+            self._unwinding = None
         self._programs.close()
         self._maps.close()
         if self._process is not None:

@@ -10,26 +10,38 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from types import FrameType
+from typing import Any
 
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 class RunSignals:
-    """Catches the signals from construction to `restore`. Main thread only (signal(3) handlers in Python are).
+    """Catches the signals from construction to `restore`, in the main thread only (signal(3) handlers in Python are).
 
-    `catches_user`: somebody will ask for SIGUSR1 with `take_user`.
+    `catches_user`: somebody will ask for SIGUSR1 with `take_user`. With `catches` false, which any thread can ask for,
+    signals are left alone, and the run ends early by `interrupt`.
     """
 
-    def __init__(self, *, catches_user: bool = False) -> None:
+    def __init__(self, *, catches: bool = True, catches_user: bool = False) -> None:
         #: How many signals came that end the run.
         self.count = 0
         self._user_came = False
         self.descriptor, self._write_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        self._wakeup_before = signal.set_wakeup_fd(self._write_end, warn_on_full_buffer=False)
-        self._before = {number: signal.signal(number, self._note) for number in _ENDING}
-        user = self._note_user if catches_user else signal.SIG_IGN
-        self._before[signal.SIGUSR1] = signal.signal(signal.SIGUSR1, user)
+        self._wakeup_before = -1
+        self._before: dict[signal.Signals, Any] = {}
+        if catches:
+            self._wakeup_before = signal.set_wakeup_fd(self._write_end, warn_on_full_buffer=False)
+            self._before = {number: signal.signal(number, self._note) for number in _ENDING}
+            user = self._note_user if catches_user else signal.SIG_IGN
+            self._before[signal.SIGUSR1] = signal.signal(signal.SIGUSR1, user)
+
+    def interrupt(self) -> None:
+        """Ends the run as SIGINT does; any thread may ask for it, also when it has ended already."""
+        self.count += 1
+        with suppress(OSError):  # the pipe is full, which wakes as well, or closed
+            os.write(self._write_end, b"!")
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.count += 1
@@ -56,11 +68,13 @@ class RunSignals:
 
     def restore(self) -> None:
         """Gives the signals back; may be called twice."""
-        if not self._before:
+        if self.descriptor < 0:
             return
         for number, handler in self._before.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        if self._before:
+            signal.set_wakeup_fd(self._wakeup_before)
         self._before.clear()
-        signal.set_wakeup_fd(self._wakeup_before)
         os.close(self.descriptor)
         os.close(self._write_end)
+        self.descriptor = self._write_end = -1

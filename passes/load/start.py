@@ -15,11 +15,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import cast
 
-from ...core.artifacts import CompiledProgram, ProgramSpec, Session
-from ...core.linux import bpf, machine
+from ...core.artifacts import UNWIND_ROWS_MAP, CompiledProgram, ProgramSpec
+from ...core.linux import bpf, clocks, machine
 from ...core.linux.errors import ENOTSUPP, KernelError
 from ...core.probe import LIFECYCLES, AttachPointError, AttachRequest, SequenceLink
-from ...core.run import LoadError, RunOptions, load_error
+from ...core.run import LoadError, NothingToAttach, RunOptions, load_error
+from ...core.session import Session
+from ...core.terminal_text import guarded_message
 from .maps import Maps
 from .missing import MissingProbes
 from .processes import ChildProcess, TracedProcess
@@ -51,14 +53,26 @@ def start(compiled: CompiledProgram, options: RunOptions) -> Session:
     with ExitStack() as undo, _kernel_errors():
         needed = _needed(compiled, options)
         _check_count(needed)
+        unwinds = _unwinds(compiled, options)
         _raise_limits(needed)
-        signals = RunSignals(catches_user=any(_lifecycle(p, options) == "signal" for p in needed.programs))
+        has_user_probes = any(_lifecycle(p, options) == "signal" for p in needed.programs)
+        signals = RunSignals(catches=options.catches_signals, catches_user=has_user_probes)
         undo.callback(signals.restore)
         process = _process(options)
         if process is not None:
             undo.callback(process.close)
-        maps = Maps(compiled.maps, compiled.config)
+        unwinding = None
+        if unwinds:
+            from .unwind import UnwindTables
+
+            if process is not None:
+                process.run_to_entry()
+            unwinding = UnwindTables(_pids_to_unwind(options, process), verbose=options.verbose)
+            undo.callback(unwinding.close)
+        maps = Maps(compiled.maps, compiled.config, unwinding.entries if unwinding else None)
         undo.callback(maps.close)
+        if unwinding is not None:
+            unwinding.fill(maps.descriptors)
         missing = MissingProbes(compiled.config.missing_probes, show_warnings=options.show_warnings)
         programs = Programs(needed, maps.descriptors, options, missing)
         undo.callback(programs.close)
@@ -66,7 +80,9 @@ def start(compiled: CompiledProgram, options: RunOptions) -> Session:
         of_life: dict[str, list[Loaded]] = {lifecycle: [] for lifecycle in LIFECYCLES}
         for program, fd in programs.loaded:
             of_life[_lifecycle(program, options)].append((program, fd))
-        session = KernelSession(compiled, maps, programs, signals, process, of_life, verbose=options.verbose)
+        session = KernelSession(
+            compiled, maps, programs, signals, process, of_life, verbose=options.verbose, unwinding=unwinding
+        )
         # From here on the session owns all of it.
         undo.pop_all()
         undo.callback(session.close)
@@ -74,6 +90,8 @@ def start(compiled: CompiledProgram, options: RunOptions) -> Session:
             {
                 "start_time": time.clock_gettime_ns(time.CLOCK_BOOTTIME),
                 "cpid": process.pid if isinstance(process, ChildProcess) else 0,
+                "ncpus": len(machine.possible_cpus()),
+                "tai_offset": _tai_offset(options),
             }
         )
         for program, fd in of_life["begin"]:
@@ -87,6 +105,29 @@ def start(compiled: CompiledProgram, options: RunOptions) -> Session:
         session.attached = attached + by_hand
         undo.pop_all()
         return session
+
+
+def _unwinds(compiled: CompiledProgram, options: RunOptions) -> bool:
+    """Whether stacks are to be unwound. Raises: LoadError: when no process was named."""
+    if all(spec.name != UNWIND_ROWS_MAP for spec in compiled.maps):
+        return False
+    if not (options.pid or options.command or options.dwarf_pids):
+        raise load_error("dw_ustack requires a target process. Use -p, -c, or --dwarf-pid to specify one.")
+    return True
+
+
+def _pids_to_unwind(options: RunOptions, process: TracedProcess | None) -> tuple[int, ...]:
+    own = (process.pid,) if process is not None else ()
+    return tuple(dict.fromkeys((*own, *options.dwarf_pids)))
+
+
+def _tai_offset(options: RunOptions) -> int:
+    """How many ns TAI is ahead of the boot clock, with a warning if the clocks could not be compared well."""
+    offset, took = clocks.measure(time.CLOCK_TAI)
+    if took >= clocks.SKEW_LIMIT and options.show_warnings:
+        text = f"Clock skew: TAI may be off by the {took} ns that it took to compare it with the boot clock"
+        sys.stderr.write(f"WARNING: {text}\n")
+    return offset
 
 
 @contextmanager
@@ -104,14 +145,14 @@ def _lifecycle(program: ProgramSpec, options: RunOptions) -> str:
 def _needed(compiled: CompiledProgram, options: RunOptions) -> CompiledProgram:
     """With just the programs that run in this mode. Raises: LoadError: when there are none."""
     if not compiled.programs:
-        raise load_error("No probes to attach", status=1)
+        raise NothingToAttach
     compiled = _filtered(compiled, options)
     if options.mode in _MODES:
         programs = [p for p in compiled.programs if _lifecycle(p, options) in ("begin", options.mode)]
     else:
         programs = [p for p in compiled.programs if _lifecycle(p, options) not in _MODES]
         if not programs and not compiled.programs:
-            raise load_error("No probes to attach", status=1)
+            raise NothingToAttach
         if not programs:
             raise load_error(_MODES[_lifecycle(compiled.programs[0], options)])
     return replace(compiled, programs=tuple(programs))
@@ -193,11 +234,11 @@ def _attach_all(
             if probe_type.writes_sequence:
                 session.add_sequence(cast("SequenceLink", link))
             else:
-                session.add_link(link)
+                session.add_link(link, program.point)
             attached += program.point.count
     return attached
 
 
 def _say(options: RunOptions, text: str) -> None:
     if options.verbose:
-        sys.stderr.write(f"{text}\n")
+        sys.stderr.write(f"{guarded_message(text)}\n")

@@ -10,15 +10,18 @@ from __future__ import annotations
 import errno
 import os
 import re
-from bisect import bisect_right
 
 from ...core.artifacts import ProgramSpec
 from ...core.diagnostics import Diagnostic, Severity
 from ...core.source import Source, Span
+from .script_places import place_of
 
 _INSTRUCTION = re.compile(r"^(\d+): \(", re.MULTILINE)
 #: Lines at the end of a log that count what the verifier did.
 _STATISTICS = re.compile(r"processed \d+ insns|verification time|stack depth|max_states_per_insn|mark_precise")
+#: Linux 7.3 explains itself behind its last words, at length and with a suggestion.
+_REPORT = "\nVerification failed:"
+_SUGGESTION = re.compile(r"^Suggestion:\n((?:  .*\n)+)", re.MULTILINE)
 
 #: What the verifier says -> what it means for somebody who wrote a script.
 EXPLANATIONS = (
@@ -46,8 +49,24 @@ EXPLANATIONS = (
         "the verifier cannot see that this loop ends",
     ),
     (
+        r"(?:unknown func|cannot use helper) bpf_override_return",
+        "override() needs a kernel that was built with CONFIG_BPF_KPROBE_OVERRIDE",
+    ),
+    (
+        r"failed to find the address for kernel symbol",
+        "this kernel lists no variables among its symbols (CONFIG_KALLSYMS_ALL)",
+    ),
+    (
         r"unknown func|invalid func|cannot use helper|helper call is not allowed",
         "this kernel does not offer that BPF helper to this type of probe",
+    ),
+    (
+        r"calling kernel function \w+ is not allowed",
+        "this kernel does not let this type of probe call that function of its own",
+    ),
+    (
+        r"lead to reference leak",
+        "what a kernel function gave has to be given back, on every path, before the probe ends",
     ),
     (
         r"unbounded memory access|unbounded min value|min value is (?:negative|outside)|max value is outside",
@@ -84,7 +103,7 @@ def explain(
     words = last_words(log)
     if words or not log:
         reason = f"the kernel's verifier says: {words}" if words else _without_log(code)
-        found.append(Diagnostic(Severity.ERROR, reason, place_of(program, source, log), explanations(log)))
+        found.append(Diagnostic(Severity.ERROR, reason, _last_place(program, source, log), explanations(log)))
     if show_log and log_was_cut:
         text = "Kernel log seems to be trimmed. A larger log fits with BPFTRACE_LOG_SIZE set to more bytes."
         found.append(Diagnostic(Severity.WARNING, text))
@@ -99,7 +118,7 @@ def _without_log(code: int) -> str:
 
 def last_words(log: str) -> str:
     """The last line of a log in which the verifier complains; empty when there is none."""
-    for line in reversed(log.splitlines()):
+    for line in reversed(log.partition(_REPORT)[0].splitlines()):
         words = line.strip()
         if words and not _STATISTICS.search(words) and not _INSTRUCTION.match(words):
             return words
@@ -107,32 +126,14 @@ def last_words(log: str) -> str:
 
 
 def explanations(log: str) -> tuple[str, ...]:
-    """The plain sentence for the log's last words, or nothing."""
+    """The plain sentence for the log's last words, or else what the kernel itself suggests, or nothing."""
     words = last_words(log)
-    return next(((sentence,) for pattern, sentence in EXPLANATIONS if re.search(pattern, words)), ())
+    known = next((sentence for pattern, sentence in EXPLANATIONS if re.search(pattern, words)), "")
+    suggested = _SUGGESTION.search(log.partition(_REPORT)[2])
+    return (known,) if known else (" ".join(suggested[1].split()),) if suggested else ()
 
 
-def place_of(program: ProgramSpec, source: Source, log: str) -> Span | None:
+def _last_place(program: ProgramSpec, source: Source, log: str) -> Span | None:
     """The place in the script of the last instruction that the verifier looked at."""
     seen = _INSTRUCTION.findall(log)
-    if not seen:
-        return None
-    row = bisect_right([line.index for line in program.lines], int(seen[-1])) - 1
-    if row < 0:
-        return None
-    at = program.lines[row]
-    return _statement(source, at.line, at.column)
-
-
-def _statement(source: Source, line: int, column: int) -> Span | None:
-    """From a place up to the end of its statement or its line; None when the script has no such place."""
-    if not 1 <= line <= source.text.count("\n") + 1:
-        return None
-    text = source.raw_line(line)
-    begin = min(column - 1, len(text))
-    rest = re.match(r"[^;{}]*", text[begin:])
-    length = len(rest[0].rstrip()) if rest else 0
-    start = begin
-    for above in range(1, line):
-        start += len(source.raw_line(above)) + 1
-    return Span(start, start + max(length, 1))
+    return place_of(program, source, int(seen[-1])) if seen else None

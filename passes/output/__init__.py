@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from ...core.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from ...core.artifacts import Session
     from ...core.run import RunOptions
+    from ...core.session import Session
 
 
 class OutputStage:

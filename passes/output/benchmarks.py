@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ...core.artifacts import ProgramSpec, Session
+from ...core.artifacts import ProgramSpec
 from ...core.output import BenchmarkResult
 from ...core.run import RunOptions
+from ...core.session import Session
 from .by_hand import Outcome, ProgramRunner
 from .stream import OutputStream
 
@@ -17,7 +18,7 @@ MOST = 1_000_000_000
 
 
 class BenchmarkRunner:
-    """Measures the benchmarks one by one. What they print is thrown away.
+    """Measures the benchmarks one by one. What they print is thrown away, but for that of one that failed.
 
     One that returns something else than 0 has no result; one that reports an error, or exits with another status than
     0, has failed.
@@ -43,6 +44,7 @@ class BenchmarkRunner:
                 status = 1
                 break
             if outcome.failed:
+                output.notice(outcome.output, False)
                 output.error(f"Benchmark '{name}' failed.")
                 status = 1
             elif not outcome.returned:

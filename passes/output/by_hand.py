@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from errno import EINTR
 
-from ...core.artifacts import ProgramSpec, Session
+from ...core.artifacts import ProgramSpec
 from ...core.frozen import dataclass
 from ...core.linux.errors import KernelError
 from ...core.run import RunOptions
+from ...core.session import Session
 from .events import EventDecoder
 from .failures import FailureReporter
 from .rendering import ValueRendering
@@ -39,15 +40,18 @@ class ProgramRunner:
     def __init__(self, session: Session, options: RunOptions, stream: OutputStream) -> None:
         program = session.program
         self.programs = [(spec.point.text("name"), spec) for spec in session.runnable(options.mode)]
-        self.rendering = ValueRendering(program.config, options.functions, ProcessSymbols())
+        symbols = ProcessSymbols(program.config, options.debug_directories)
+        self.rendering = ValueRendering(program.config, options.functions, symbols)
         #: The run's own output; what the programs print does not get there by itself.
-        self.output = RunOutput(session, self.rendering, options.format.create(self.rendering), stream)
+        self.output = RunOutput(session, self.rendering, options.format.create(self.rendering), stream, options)
+        self.rendering.guards = options.guards and self.output.format.verbatim
         self._session = session
+        self._options = options
         self._functions = options.functions
         self._stream = stream
         self._capture = Capture()
         self._capture_format = (options.capture_format or options.format).create(self.rendering)
-        self._failures = FailureReporter(session, self.output.format, options, self.output.notice)
+        self._failures = FailureReporter(session, options, self.output)
 
     @property
     def interrupted(self) -> bool:
@@ -68,7 +72,9 @@ class ProgramRunner:
             if error.errno != EINTR:
                 raise
             return None
-        kept = RunOutput(self._session, self.rendering, self._capture_format, self._capture)
+        kept = RunOutput(
+            self._session, self.rendering, self._capture_format, self._capture, self._options, captures=True
+        )
         self._drain(kept)
         return Outcome(returned, nanoseconds, kept.failed or kept.status != 0, self._capture.take())
 

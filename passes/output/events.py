@@ -16,7 +16,8 @@ from ...core.artifacts import EventSpec
 from ...core.function import Action, Function, Writer
 from ...core.output import Output
 from ...core.records import EVENT_ID_SIZE, RecordLayout, decoder, is_long_string, record_layout
-from ...core.types import Array, OwnedType, Record, String, Struct, Tuple, Type
+from ...core.terminal_text import PLAIN
+from ...core.types import Array, Buffer, OwnedType, Record, String, Struct, Tuple, Type
 from .columns import Cleaner, clean_columns, cut_strings, mark_full_strings, record_code
 
 #: Flags in a record's length and the size of its header: include/uapi/linux/bpf.h, BPF_RINGBUF_*.
@@ -38,10 +39,21 @@ class RunningOutput(Output, Protocol):
     exiting: bool
 
 
-class EventDecoder:
-    """Decodes spans of records and has their actions carried out, in order."""
+#: Told of every record before its action is carried out: the call site, and its fields, each of its own type.
+Note = Callable[[EventSpec, tuple[Any, ...]], None]
 
-    def __init__(self, events: Iterable[EventSpec], functions: Mapping[str, Function], output: RunningOutput) -> None:
+
+class EventDecoder:
+    """Decodes spans of records and has their actions carried out, in order. With a `note` they are taken one by one."""
+
+    def __init__(
+        self,
+        events: Iterable[EventSpec],
+        functions: Mapping[str, Function],
+        output: RunningOutput,
+        note: Note | None = None,
+    ) -> None:
+        self._note = note
         self._specs = {event.id: event for event in events}
         self._functions = functions
         self._output = output
@@ -77,13 +89,24 @@ class EventDecoder:
             writer = Writer(spec.fields, lambda values: b"")
         else:
             sink, most = _write_all(writer.text, self._output.write), 1 << 20
-        cleaners = self._cleaners(writer.views)
-        if any(map(is_long_string, spec.fields)):
-            consumer = _varying(spec, writer.views, cleaners, sink, most)
+        if self._note is not None:
+            consumer = _noting(self._consumer(spec, *self._noted(spec), 1), self._consumer(spec, writer, sink, 1))
         else:
-            consumer = _fixed(spec, writer, cleaners, sink, most, self._output.write)
+            consumer = self._consumer(spec, writer, sink, most)
         self._consumers[event] = consumer
         return consumer
+
+    def _consumer(self, spec: EventSpec, writer: Writer, sink: Sink, most: int) -> Consumer:
+        cleaners = self._cleaners(writer.views)
+        if any(map(is_long_string, spec.fields)):
+            return _varying(spec, writer.views, cleaners, sink, most)
+        return _fixed(spec, writer, cleaners, sink, most, self._output)
+
+    def _noted(self, spec: EventSpec) -> tuple[Writer, Sink]:
+        """What decodes the fields by their own types for the note, and writes nothing."""
+        note = self._note
+        assert note is not None
+        return Writer(spec.fields, lambda values: b""), _handle_each(partial(note, spec))
 
     def _cleaners(self, views: tuple[Type, ...]) -> tuple[Cleaner, ...]:
         found: list[Cleaner] = []
@@ -92,12 +115,22 @@ class EventDecoder:
                 case String(size=size):
                     clean = mark_full_strings if is_long_string(view) else cut_strings
                     found.append((index, partial(clean, size, self._trailer)))
-                case Tuple() | Record() | Struct() | Array() | OwnedType():
+                case Buffer() if is_long_string(view):
+                    pass  # its bytes arrive as they are
+                case Tuple() | Record() | Struct() | Array() | Buffer() | OwnedType():
                     found.append((index, partial(map, decoder(view, self._owned))))
         return tuple(found)
 
     def _owned(self, type_: OwnedType, data: bytes) -> Any:
         return self._functions[type_.owner].decode(type_, data)
+
+
+def _noting(note: Consumer, consume: Consumer) -> Consumer:
+    def consumer(span: bytes, at: int) -> int:
+        note(span, at)
+        return consume(span, at)
+
+    return consumer
 
 
 def _handle_each(handle: Callable[[tuple[Any, ...]], None]) -> Sink:
@@ -121,18 +154,20 @@ def _fixed(
     cleaners: tuple[Cleaner, ...],
     sink: Sink,
     most: int,
-    write: Callable[[bytes], None],
+    output: RunningOutput,
 ) -> Consumer:
     """Records that all have the same size; at most `most` at a time."""
+    write, guards = output.write, output.rendering.guards
     layout = record_layout(spec.fields)
     size = layout.fixed_size
+    string_byte = b"[\0%b]" % re.escape(PLAIN) if guards else b"."
     has_strings = any(isinstance(field, String) for field in spec.fields)
     code = f"{HEADER_SIZE + EVENT_ID_SIZE}x" + record_code(layout, writer.views)
     # Length and id are the same in every record of a run; the page offset differs.
     same = re.escape(size.to_bytes(4, "little")), re.escape(spec.id.to_bytes(8, "little"))
     find_run = re.compile(b"(?:%b.{4}%b.{%d}){1,%d}+" % (*same, size - EVENT_ID_SIZE, most), re.DOTALL).match
-    # Only strings with a NUL in their last byte are shown whole by the template.
-    find_plain = re.compile(b"(?:%b.{4}%b%b)++" % (*same, _ended_strings(layout)), re.DOTALL).match
+    # Only strings with a NUL in their last byte, and nothing to guard from, are shown whole by the template.
+    find_plain = re.compile(b"(?:%b.{4}%b%b)++" % (*same, _ended_strings(layout, string_byte)), re.DOTALL).match
     one, block = struct.Struct("<" + code), struct.Struct("<" + code * BLOCK)
     template = writer.template
     block_template = (template or b"") * BLOCK
@@ -159,12 +194,13 @@ def _fixed(
     return consume
 
 
-def _ended_strings(layout: RecordLayout) -> bytes:
-    """A pattern for a record's bytes behind its id, in which every string ends within its storage."""
+def _ended_strings(layout: RecordLayout, string_byte: bytes) -> bytes:
+    """A pattern for a record's bytes behind its id, in which every string ends within its storage and has only such
+    bytes."""
     pattern, at = b"", EVENT_ID_SIZE
     for offset, field in zip(layout.offsets, layout.fields, strict=True):
         if isinstance(field, String):
-            pattern += b".{%d}\\0" % (offset + field.size - 1 - at)
+            pattern += b".{%d}%b{%d}\\0" % (offset - at, string_byte, field.size - 1)
             at = offset + field.size
     return pattern + b".{%d}" % (layout.fixed_size - at)
 

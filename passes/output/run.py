@@ -6,10 +6,11 @@ What is read, run and printed in which order is the runners' business.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Protocol
 
-from ...core.artifacts import Session
 from ...core.run import RunOptions
+from ...core.session import Session
 from .stream import STDOUT, OutputStream, write_error
 
 
@@ -36,6 +37,7 @@ def run_session(session: Session, options: RunOptions) -> int:
                 write_error(f'ERROR: Failed to open output file: "{options.output_path}": {text}\n'.encode())
                 return 1
         stream = OutputStream(descriptor, options.buffering)
+        options = replace(options, guards=descriptor != STDOUT or os.isatty(STDOUT))
         status = _runner(session, options, stream).run()
         return status if stream.error is None else _write_failed(stream.error, options)
     finally:

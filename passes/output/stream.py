@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import os
 import select
+from collections.abc import Callable, Mapping
 from typing import Protocol
+
+from ...core.terminal_text import guarded
 
 STDOUT, STDERR = 1, 2
 #: A full buffer, in bytes.
@@ -19,6 +22,15 @@ class Stream(Protocol):
     """What takes the output of a batch of events."""
 
     def write(self, data: bytes) -> None: ...
+
+
+class RunStream(Stream, Protocol):
+    """Where a whole run's output goes. `error` is why writing failed, or None."""
+
+    error: OSError | None
+
+    def flush(self) -> None:
+        """Writes all that is kept back."""
 
 
 class OutputStream:
@@ -65,6 +77,24 @@ class OutputStream:
                 self.error = error
 
 
+class GuardedLines:
+    """Makes text that comes in pieces fit for a terminal, line by line, so that no character is cut in two."""
+
+    def __init__(self, write: Callable[[bytes], None]) -> None:
+        self._write = write
+        self._rest = b""
+
+    def write(self, data: bytes) -> None:
+        lines, newline, self._rest = (self._rest + data).rpartition(b"\n")
+        if newline:
+            self._write(guarded(lines + newline))
+
+    def flush(self) -> None:
+        """Writes the line that has no end yet."""
+        rest, self._rest = self._rest, b""
+        self._write(guarded(rest))
+
+
 class Capture:
     """Keeps output instead of writing it."""
 
@@ -79,6 +109,12 @@ class Capture:
         data = b"".join(self._chunks)
         self._chunks.clear()
         return data
+
+
+def wants_colour(environment: Mapping[str, str]) -> bool:
+    """Whether messages are to be coloured: as the environment says, or where people look at all of the output."""
+    setting = environment.get("BPFTRACE_COLOR", "auto")
+    return setting == "always" or (setting == "auto" and os.isatty(STDOUT) and os.isatty(STDERR))
 
 
 def write_error(data: bytes) -> None:

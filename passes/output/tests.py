@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ...core.artifacts import ProgramSpec, Session
+from ...core.artifacts import ProgramSpec
 from ...core.output import TestResult
 from ...core.run import RunOptions
+from ...core.session import Session
 from .by_hand import ProgramRunner
 from .stream import OutputStream
 

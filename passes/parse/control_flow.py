@@ -47,6 +47,11 @@ class CheckControlFlow:
         return program if unchanged else replace(program, probes=probes, macros=macros, functions=functions)
 
 
+def checked_macro(macro: ast.Macro, diagnostics: Diagnostics) -> ast.Macro:
+    """A library macro, in which `exit()` ends the probe as it does in a probe's own text."""
+    return _Flow("macro", True, diagnostics).checked(macro)
+
+
 class _Flow:
     """One probe, macro or function. `exits` tells that `exit()` ends it."""
 

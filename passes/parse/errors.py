@@ -46,6 +46,12 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _LONGEST = 40
+#: What begins a statement and no probe.
+_STATEMENT_WITHOUT_PROBE = re.compile(r"\s*(?:\w+[ \t]*\(|[@$])")
+_NO_PROBE = "statements stand inside of a probe: begin { ... }"
+#: What may follow a condition, a key or an argument.
+_BEHIND_CONDITION = frozenset(("CLOSE_PREDICATE", "LBRACE", "RPAR", "RSQB"))
+_NO_COMPARISON = "'==' compares"
 
 
 def describe(error: Unexpected, text: str, offset: int, builder: TreeBuilder) -> tuple[str, Span]:
@@ -75,6 +81,17 @@ def describe(error: Unexpected, text: str, offset: int, builder: TreeBuilder) ->
     choices = _choices(accepted)
     expected = f", expected {choices}" if choices else ""
     return f"unexpected {_shown(token)}{expected}", span
+
+
+def hints(error: Unexpected, text: str, offset: int) -> tuple[str, ...]:
+    """What people mean who write this; the arguments are those of `describe`."""
+    accepted = error.accepted
+    if accepted >= {"COMMA", "LBRACE"}:  # behind a probe
+        return (_NO_PROBE,) if _STATEMENT_WITHOUT_PROBE.match(text, offset) else ()
+    found = _TOKEN.match(text, offset + error.at)
+    if found and found.group() == "=" and accepted & _BEHIND_CONDITION and not accepted >= _OPERAND:
+        return (_NO_COMPARISON,)
+    return ()
 
 
 def _missing(accepted: frozenset[str]) -> str | None:

@@ -10,10 +10,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...core import ast
+from ...core.compilation import Compilation
 from ...core.diagnostics import Diagnostics
 from ...core.frozen import dataclass
 from ...core.rewrite import copied, rewrite
 from ...core.source import Span
+from .library_files import LibraryFiles
 from .macro_table import MacroTable
 from .syntax import nested_too_deep
 
@@ -22,15 +24,19 @@ from .syntax import nested_too_deep
 MAXIMUM_NODES, MAXIMUM_CALLS = 100_000, 64
 
 
-def expand(program: ast.Program, diagnostics: Diagnostics) -> ast.Program:
+def expand(program: ast.Program, compilation: Compilation) -> ast.Program:
     """The program without macros; after an error it may still have some."""
-    table = MacroTable(program.macros, diagnostics)
+    diagnostics = compilation.diagnostics
+    library = LibraryFiles(program.source, compilation)
+    table = MacroTable(program.macros, library, compilation.functions, diagnostics)
     expander = _Expander(table, diagnostics)
     try:
         expanded = rewrite(replace(program, macros=()), expander.leave, expander.enter)
     except _TooLarge as error:
         diagnostics.error(str(error), error.span)
         return program
+    if table.source is not program.source:
+        expanded = replace(expanded, source=table.source)
     node = None if diagnostics.failed else nested_too_deep(expanded)
     if node is not None:
         diagnostics.error("macro expansion nests too deep", node.span)
@@ -109,11 +115,11 @@ class _Expander:
                 return substituted
             node = replace(node, span=self._span(node.span))
         match node:
-            case ast.Call(name=name, arguments=arguments) if self._table.has(name):
+            case ast.Call(arguments=arguments) if self._has_macro(node):
                 assert isinstance(written, ast.Call)
-                return self._expand(node, name, arguments, written.arguments)
-            case ast.Identifier(name=name) if self._table.has(name) and written not in self._in_type:
-                return self._expand(node, name, (), ())
+                return self._expand(node, arguments, written.arguments)
+            case ast.Identifier() if self._has_macro(node) and written not in self._in_type:
+                return self._expand(node, (), ())
             case ast.ExpressionStatement(expression=ast.Block(value=None) as block):
                 return block
         return node
@@ -133,16 +139,22 @@ class _Expander:
 
     # Calls
 
+    @property
+    def _in_library(self) -> bool:
+        return self._call is not None and self._table.source.in_library(self._call.macro.span)
+
+    def _has_macro(self, node: ast.Call | ast.Identifier) -> bool:
+        return self._table.has(node.name, in_library=self._in_library)
+
     def _expand(
-        self, node: ast.Call | ast.Identifier, name: str, arguments: tuple[ast.Node, ...],
-        written: tuple[ast.Node, ...],
-    ) -> ast.Node:  # fmt: skip
-        macro = self._table.find(name, arguments, node.span)
+        self, node: ast.Call | ast.Identifier, arguments: tuple[ast.Node, ...], written: tuple[ast.Node, ...]
+    ) -> ast.Node:
+        macro = self._table.find(node, arguments, in_library=self._in_library)
         if macro is None:
             return node
         chain = [] if self._call is None else self._call.chain()
         if any(call.macro is macro for call in chain):
-            names = " > ".join([*(call.macro.name for call in chain), name])
+            names = " > ".join([*(call.macro.name for call in chain), node.name])
             self._diagnostics.error(f"Recursive macro call detected. Call chain: {names}", node.span)
             return node
         if len(chain) >= MAXIMUM_CALLS:
@@ -201,7 +213,13 @@ class _Expander:
         self._count(sum(1 for _ in ast.walk(value)))
         copy: ast.Node = copied(value)
         if written in self._in_type:
-            return copy.operand if isinstance(copy, ast.TypeOf) else copy
+            match copy:
+                case ast.TypeOf(operand=operand):
+                    return operand
+                case ast.Identifier(at, word) if self._table.is_value(word):
+                    # What the call says is an expression; a bare name would be a type here.
+                    return ast.Call(at, word, ())
+            return copy
         match copy:
             case ast.TypeOf():
                 if written not in self._as_argument:

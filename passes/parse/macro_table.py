@@ -1,7 +1,8 @@
 """Which macros there are, and which of them a call means.
 
 Several macros may share a name as long as none of them takes the parameters of a later one for arguments; a call means
-the first that takes its arguments. What an expansion looks like is not known here.
+the one that says most about its arguments. The library's macros stand behind the script's, and a function of the same
+name behind both. What an expansion looks like is not known here.
 """
 
 from __future__ import annotations
@@ -10,22 +11,40 @@ from collections.abc import Sequence
 
 from ...core import ast
 from ...core.diagnostics import Diagnostics, Note
-from ...core.source import Span
+from ...core.function import Function
+from ...core.registry import Registry
+from ...core.source import Source
+from .library_files import LibraryFiles
 
 _PARAMETER_KINDS: dict[type[ast.Node], str] = {ast.Variable: "Variable", ast.Map: "Map", ast.Identifier: "Ident"}
 _ARTICLES = {"map": "a map", "variable": "a variable", "expression": "an expression"}
 
 
 class MacroTable:
-    """The macros of a program by name. Definitions that are no good are reported when the table is made."""
+    """The macros of a program and of the library by name. Definitions that are no good are reported when the table is
+    made, those of the library when their name is first used."""
 
-    def __init__(self, macros: Sequence[ast.Macro], diagnostics: Diagnostics) -> None:
+    def __init__(
+        self,
+        macros: Sequence[ast.Macro],
+        library: LibraryFiles,
+        functions: Registry[Function],
+        diagnostics: Diagnostics,
+    ) -> None:
+        self._library = library
+        self._functions = functions
         self._diagnostics = diagnostics
         self._macros: dict[str, list[ast.Macro]] = {}
+        self._library_macros: dict[str, list[ast.Macro]] = {}
         for macro in macros:
-            self._define(macro)
+            self._define(macro, self._macros)
 
-    def _define(self, macro: ast.Macro) -> None:
+    @property
+    def source(self) -> Source:
+        """The script with the library's files that were needed so far."""
+        return self._library.source
+
+    def _define(self, macro: ast.Macro, table: dict[str, list[ast.Macro]]) -> None:
         seen: set[str] = set()
         for parameter in macro.parameters:
             if parameter.name in seen:
@@ -33,7 +52,7 @@ class MacroTable:
                 message = f"{kind} for macro argument has already been used: {parameter.name}"
                 self._diagnostics.error(message, parameter.span)
             seen.add(parameter.name)
-        others = self._macros.setdefault(macro.name, [])
+        others = table.setdefault(macro.name, [])
         original = next((other for other in others if _takes(other, macro.parameters)), None)
         if original is not None:
             note = Note("This is the original definition.", original.span)
@@ -41,21 +60,53 @@ class MacroTable:
             return
         others.append(macro)
 
-    def has(self, name: str) -> bool:
-        return name in self._macros
+    def has(self, name: str, *, in_library: bool) -> bool:
+        """Whether there are macros of the name; the script's own are not seen from inside of the library."""
+        return (not in_library and name in self._macros) or self._library.has(name)
 
-    def find(self, name: str, arguments: Sequence[ast.Node], span: Span) -> ast.Macro | None:
-        """The macro that a call at `span` means; without one the mismatch is reported."""
-        macros = self._macros[name]
-        for macro in macros:
-            if _takes(macro, arguments):
-                return macro
-        self._diagnostics.error(
-            f"Call to {name}() has arguments that do not match any definition.",
-            span,
-            notes=[_mismatch(macros, arguments)],
-        )
+    def find(
+        self, node: ast.Call | ast.Identifier, arguments: Sequence[ast.Node], *, in_library: bool
+    ) -> ast.Macro | None:
+        """The macro that a call means. None when it means something else, or nothing, which is reported.
+
+        A bare word without parentheses means a library macro only if there is one without parameters.
+        """
+        own = [] if in_library else self._macros.get(node.name, [])
+        library = self._from_library(node.name)
+        fitting = [macro for macro in (*own, *library) if _takes(macro, arguments)]
+        if fitting:
+            return max(fitting, key=_says)  # the first of those that say as much
+        if self._is_function(node, len(arguments)) or (not own and isinstance(node, ast.Identifier)):
+            return None
+        macros = [*own, *library]
+        if macros:
+            self._diagnostics.error(
+                f"Call to {node.name}() has arguments that do not match any definition.",
+                node.span,
+                notes=[_mismatch(macros, arguments)],
+            )
         return None
+
+    def is_value(self, word: str) -> bool:
+        """Whether a function of the name is called by its bare name as well as with parentheses."""
+        function = self._functions.get(word)
+        return function is not None and function.bare and function.callable
+
+    def _from_library(self, name: str) -> list[ast.Macro]:
+        if name not in self._library_macros:
+            self._library_macros[name] = []
+            for macro in self._library.macros(name):
+                self._define(macro, self._library_macros)
+        return self._library_macros[name]
+
+    def _is_function(self, node: ast.Call | ast.Identifier, given: int) -> bool:
+        """Whether there is a function of the name that takes as many arguments."""
+        function = self._functions.get(node.name)
+        if function is None:
+            return False
+        if isinstance(node, ast.Identifier):
+            return function.bare
+        return function.callable and function.signature.minimum <= given <= function.signature.maximum
 
 
 def _kind(node: ast.Node) -> str:
@@ -78,6 +129,11 @@ def _wrong(macro: ast.Macro, arguments: Sequence[ast.Node]) -> tuple[ast.Node, a
 
 def _takes(macro: ast.Macro, arguments: Sequence[ast.Node]) -> bool:
     return len(macro.parameters) == len(arguments) and _wrong(macro, arguments) is None
+
+
+def _says(macro: ast.Macro) -> int:
+    """How many parameters take one kind of argument only."""
+    return sum(not isinstance(parameter, ast.Identifier) for parameter in macro.parameters)
 
 
 def _mismatch(macros: Sequence[ast.Macro], arguments: Sequence[ast.Node]) -> Note:

@@ -1,4 +1,4 @@
-"""Expands macros: every call becomes a block made of the macro's body.
+"""Expands macros, the script's own and the library's: every call becomes a block made of the macro's body.
 
 Most scripts have none, so how that is done is imported only for those that have.
 """
@@ -18,8 +18,8 @@ class ExpandMacros:
     stage: str = "parse"
 
     def run(self, program: ast.Program, compilation: Compilation) -> ast.Program:
-        if not program.macros:
+        if not program.macros and not compilation.library.is_mentioned(program.source.text):
             return program
         from .macro_expansion import expand
 
-        return expand(program, compilation.diagnostics)
+        return expand(program, compilation)

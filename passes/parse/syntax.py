@@ -98,10 +98,10 @@ def _report_items(text: str, source: Source, offset: int, diagnostics: Diagnosti
 
 
 def _record(error: Unexpected, builder: TreeBuilder, source: Source, offset: int, diagnostics: Diagnostics) -> None:
-    from .errors import describe
+    from .errors import describe, hints
 
     message, span = describe(error, source.text, offset, builder)
-    diagnostics.error(f"syntax: {message}", span)
+    diagnostics.error(f"syntax: {message}", span, hints=hints(error, source.text, offset))
 
 
 def nested_too_deep(tree: ast.Node) -> ast.Node | None:

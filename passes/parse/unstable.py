@@ -33,7 +33,7 @@ class CheckUnstable:
                 # Without a place it is equal to the warning for the next use, and is kept once.
                 compilation.diagnostics.warning(
                     f"Script is using an unstable feature: {feature}. To prevent this warning you must explicitly "
-                    f"enable the unstable feature in the config e.g. {key}=enable"
+                    f"enable it in the config e.g. {key}=enable"
                 )
             elif choice == "error":
                 compilation.diagnostics.error(

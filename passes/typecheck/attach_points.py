@@ -7,6 +7,7 @@ types, and nothing of any one of them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from ...core.compilation import Compilation
 from ...core.diagnostics import did_you_mean
@@ -44,7 +45,11 @@ def match_parts(parts: tuple[str, ...], compilation: Compilation, warn: Callable
     """One match for each probe type that the first part names. Raises: AttachPointError."""
     request = match_request(compilation, warn)
     if not has_wildcard(parts[0]):
-        return [_match(named_type(parts[0], compilation), parts, request)]
+        try:
+            probe_type = named_type(parts[0], compilation)
+        except AttachPointError as error:
+            raise error if error.hints else AttachPointError(str(error), _with_a_type(parts, compilation)) from None
+        return [_match(probe_type, parts, request)]
     searched = searched_types(parts[0], compilation, names_a_file=len(parts) > 1 and "/" in parts[1])
     if len(searched) == 1:
         return [_match(searched[0], parts, request)]  # its errors say more than that nothing was found
@@ -69,6 +74,16 @@ def _match(probe_type: ProbeType, parts: tuple[str, ...], request: MatchRequest)
     """Raises: AttachPointError."""
     spec = probe_type.parse(parts[1:])
     return PointMatch(probe_type, spec, probe_type.match(spec, request))
+
+
+def _with_a_type(parts: tuple[str, ...], compilation: Compilation) -> tuple[str, ...]:
+    """A hint for an attach point whose first part is no probe type: it may have been left out."""
+    request = match_request(compilation, lambda text: None)
+    for probe_type in searched_types("*", compilation, names_a_file=False):
+        with suppress(AttachPointError):
+            if probe_type.match(probe_type.parse(parts), request):
+                return (f"did you mean '{probe_type.names[0]}:{':'.join(parts)}'?",)
+    return ("the first part of a probe is its type, such as 'tracepoint'; -l lists all probes",)
 
 
 def named_type(provider: str, compilation: Compilation) -> ProbeType:

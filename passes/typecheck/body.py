@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from ...core import ast
 from ...core.compilation import Compilation
 from ...core.diagnostics import Diagnostics
+from ...core.source import Span
 from ...core.types import INT64, UINT64, Int, Pointer, Type, promote_integers, settle
 from .map_table import MapTable
 from .matched import Layout
@@ -24,10 +25,11 @@ Literal = ast.IntegerLiteral | ast.StringLiteral | ast.BooleanLiteral
 class Body:
     """`types` and `variables` hold what is known; `changed` and `unknown` tell of the latest walk.
 
-    `constants` are expressions that types have turned into literals (`sizeof`), `decided` the conditions of
-    `if comptime`, `records` the members of a `typeinfo`. `declared` are the slots whose `let` fixes their type, `open`
-    those whose `let` leaves the size to what is assigned, `locked` those whose type a decision was based on. `given` is
-    what an expression was when it was last assigned, `loops` counts the loops around the statement that is walked.
+    `constants` are expressions that types have turned into literals (`sizeof`), `records` the members of those that
+    became a record of literals (`typeinfo`), `decided` the conditions of `if comptime`. `declared` are the slots whose
+    `let` fixes their type, `open` those whose `let` leaves the size to what is assigned, `locked` those whose type a
+    decision was based on. `given` is what an expression was when it was last assigned, `loops` counts the loops around
+    the statement that is walked.
 
     The body of a script's own `function` has the type of its `result`.
 
@@ -54,7 +56,7 @@ class Body:
         self.open: dict[str, Type] = {}
         self.locked: set[str] = set()
         self.constants: dict[ast.Node, Literal] = {}
-        self.records: dict[ast.Node, tuple[int | bytes, ...]] = {}
+        self.records: dict[ast.Node, tuple[int | bool | bytes, ...]] = {}
         self.decided: dict[ast.Node, bool] = {}
         self.undecided: list[ast.Expression] = []
         self.function: ast.Function | None = None
@@ -97,6 +99,18 @@ class Body:
         """Records an error; gives the type that says no more."""
         self.diagnostics.error(message, node.span, hints=hints)
         return INVALID
+
+    def in_library(self, node: ast.Node) -> bool:
+        """True for a node of a library macro's text, about whose style nobody wants to hear."""
+        source = self.compilation.diagnostics.source
+        return source is not None and source.in_library(node.span)
+
+    def outside_library(self, node: ast.Node) -> Span:
+        """A node's place, or that of the call outside of the library that it was expanded for."""
+        source, span = self.compilation.diagnostics.source, node.span
+        while source is not None and source.in_library(span) and span.expanded_from is not None:
+            span = span.expanded_from
+        return span
 
     def requires(self, feature: str, node: ast.Node) -> None:
         """Records an error when the kernel lacks what the code for a node is made of (`Target.features`)."""

@@ -1,4 +1,4 @@
-"""Calls of functions of imported C files: their arguments, and what they give."""
+"""Calls of functions with a C prototype, those of imported files and of the kernel: arguments and results."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...core import ast
 from ...core.c_functions import CFunction
-from ...core.types import Bool, Enum, Int, Pointer, Type, Void, settle
+from ...core.types import INT8, Bool, Enum, Int, Pointer, String, Type, Void, settle
 from .body import warn_if_lossy
 from .promotion import IMPOSSIBLE, INVALID, as_number, conversion, same_pointee
 
@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from .body import Body
 
 
-def c_call_type(body: Body, node: ast.Call, function: CFunction) -> Type | None:
-    """The type of the call's value; None while an argument's type is not known."""
+def c_call_type(body: Body, node: ast.Call, function: CFunction, *, takes_strings: bool = False) -> Type | None:
+    """The type of the call's value; None while an argument's type is not known.
+
+    With `takes_strings` a string may stand where C has a pointer to its characters.
+    """
     name, wanted, given = function.name, len(function.parameters), len(node.arguments)
     if function.obstacle:
         return body.error(f"Function `{name}` cannot be called: {function.obstacle}", node)
@@ -29,7 +32,8 @@ def c_call_type(body: Body, node: ast.Call, function: CFunction) -> Type | None:
     fits = True
     for argument, type_, (parameter, expected) in zip(node.arguments, types, function.parameters, strict=True):
         assert type_ is not None
-        if _takes(expected, type_, body.integer(argument)):
+        is_text = takes_strings and isinstance(type_, String) and _points_to_characters(expected)
+        if is_text or _takes(expected, type_, body.integer(argument)):
             if isinstance(expected, Int):
                 warn_if_lossy(body, argument, type_, expected, body.integer(argument))
         else:
@@ -51,6 +55,10 @@ def _takes(expected: Type, given: Type, literal: int | None) -> bool:
         case (Bool() | Enum()), _:
             return as_number(given) is not None
     return False
+
+
+def _points_to_characters(type_: Type) -> bool:
+    return isinstance(type_, Pointer) and type_.pointee == INT8
 
 
 def private_hint(body: Body, name: str) -> tuple[str, ...]:

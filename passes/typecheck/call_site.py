@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING
 
 from ...core import ast
 from ...core.call_arguments import CallArguments
+from ...core.diagnostics import Note
 from ...core.function import Function
 from ...core.probe import ConcretePoint
 from ...core.source import Span
 from ...core.types import Type, base_name
+from .calls import CORE
+from .constants import is_constant
 from .map_keys import add_key
 from .positional_parameters import quoting_hint
 
 if TYPE_CHECKING:
     from .body import Body
 
-_LITERALS = {"int": ast.IntegerLiteral, "string": ast.StringLiteral, "bool": ast.BooleanLiteral}
+_LITERALS = {"int": int, "string": bytes, "bool": bool}
 
 
 class TypedCall(CallArguments):
@@ -55,21 +58,28 @@ class TypedCall(CallArguments):
             given = base_name(self.types[index])
             literal = signature.literals.get(index)
             kinds = signature.kinds.get(index)
-            if literal is not None and not isinstance(self._body.literal(argument), _LITERALS[literal]):
+            if literal is not None and type(self.literal(index)) is not _LITERALS[literal]:
                 hints = quoting_hint(argument) if literal == "string" else ()
                 self.error(f"{self.name}() expects a {literal} literal ({given} provided)", index, hints=hints)
                 fits = False
-            elif signature.maps_only and index in signature.maps and not isinstance(argument, ast.Map):
-                self.error(f"{self.name}() expects a map argument", index)
+            elif signature.maps_only and index in signature.maps and not self._is_map(argument):
+                self._error_no_map(argument)
                 fits = False
             elif kinds is not None and given not in kinds:
                 self.error(f"{self.name}() only supports {'|'.join(kinds)} arguments ({given} provided)", index)
                 fits = False
         return fits
 
+    def is_literal(self, index: int) -> bool:
+        return is_constant(self._body, self._arguments[index])
+
     def is_keyed(self, index: int) -> bool:
         argument = self._argument(index)
         return isinstance(argument, ast.Map) and bool(self._body.maps.keyed.get(argument.name))
+
+    def is_scalar(self, index: int) -> bool:
+        argument = self._argument(index)
+        return isinstance(argument, ast.Map) and self._body.maps.keyed.get(argument.name) is False
 
     def use_key(self, map_index: int, key_index: int) -> None:
         argument = self._arguments[map_index]
@@ -79,6 +89,23 @@ class TypedCall(CallArguments):
     def error(self, message: str, index: int | None = None, *, hints: Sequence[str] = ()) -> None:
         self.failed = True
         self._body.diagnostics.error(message, self._span(index), hints=hints)
+
+    def _is_map(self, argument: ast.Expression) -> bool:
+        """A map with keys is taken as the older spelling of a map and a key."""
+        return isinstance(argument, ast.Map) and not (argument.keys and len(self._arguments) > 1)
+
+    def _error_no_map(self, argument: ast.Expression) -> None:
+        self.failed = True
+        if self.name in CORE:
+            self._body.diagnostics.error(f"{self.name}() expects a map argument", argument.span)
+            return
+        given = "a variable" if isinstance(argument, ast.Variable) else "an expression"
+        note = f"Mismatched arg. {self.name}() expects a map for arg @map but got {given}."
+        self._body.diagnostics.error(
+            f"Call to {self.name}() has arguments that do not match any definition.",
+            self._node.span,
+            notes=[Note(note, argument.span)],
+        )
 
     def warning(self, message: str, index: int | None = None) -> None:
         self._body.diagnostics.warning(message, self._span(index))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ...core import ast
 from ...core.compilation import Compilation
+from ...core.diagnostics import Note
 from ...core.frozen import dataclass
 from ...core.function import Aggregation, Function, Signature
 from .matched import MatchedProgram
@@ -16,6 +17,16 @@ from .matched import MatchedProgram
 #: What `sizeof` and its like are called where an assignment inside of one is refused.
 _UNEVALUATED = {ast.SizeOf: "sizeof", ast.OffsetOf: "offsetof", ast.TypeInfo: "typeof or typeinfo",
                 ast.TypeOf: "typeof or typeinfo"}  # fmt: skip
+
+#: The functions that the language itself has. All others are macros in its manual, whatever they are made of, and a
+#: wrong number of arguments is told as of a macro.
+CORE = frozenset({
+    "avg", "bswap", "buf", "cat", "cgroup_path", "cgroupid", "clear", "count", "debugf", "errorf", "exit", "fail",
+    "getopt", "hist", "join", "kaddr", "kptr", "kstack", "ksym", "lhist", "macaddr", "max", "min", "nsecs", "ntop",
+    "offsetof", "path", "percpu_kaddr", "pid", "print", "printf", "pton", "reg", "sizeof", "skboutput",
+    "socket_cookie", "stats", "str", "strftime", "strncmp", "sum", "system", "tid", "time", "tseries", "unwatch",
+    "uptr", "ustack", "usym", "warnf", "zero",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +102,24 @@ class _BodyCheck:
                     "type parameter",
                     argument.span,
                 )
-        wrong = count_error(name, function.signature, len(arguments))
-        if wrong:
-            self._diagnostics.error(wrong, node.span)
+        self._check_count(node, name, function.signature, len(arguments))
         if isinstance(function, Aggregation) and node not in self._assigned:
             self._diagnostics.error(f"{name}() must be assigned directly to a map", node.span)
         self._check_place(node, name, function, in_for)
+
+    def _check_count(self, node: ast.Call, name: str, signature: Signature, given: int) -> None:
+        if name in CORE:
+            wrong = count_error(name, signature, given)
+            if wrong:
+                self._diagnostics.error(wrong, node.span)
+        elif not signature.minimum <= given <= signature.maximum:
+            expected = signature.minimum if given < signature.minimum else signature.maximum
+            note = (
+                f"The closest definition of {name}() has a different number of arguments. "
+                f"Expected: {expected} but got {given}"
+            )
+            message = f"Call to {name}() has arguments that do not match any definition."
+            self._diagnostics.error(message, node.span, notes=[Note(note, None)])
 
     def _check_name(self, node: ast.Identifier, name: str, in_for: bool) -> None:
         function = self._functions.get(name)

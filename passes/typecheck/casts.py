@@ -17,6 +17,7 @@ from ...core.types import (
     Struct,
     Type,
     Void,
+    address_space,
     settle,
     size_of,
 )
@@ -52,7 +53,8 @@ def cast_type(body: Body, node: ast.Cast) -> Type | None:
         return body.error('Cannot cast from "none" type', node)
     aggregation = _aggregation(body, node.operand)
     if settle(given) == wanted and aggregation is None and not _says_more(node, given):
-        body.diagnostics.warning(f"Unnecessary cast: expression is already of type {wanted}", node.span)
+        if not body.in_library(node):
+            body.diagnostics.warning(f"Unnecessary cast: expression is already of type {wanted}", node.span)
         return wanted
     if wrong := _refusal(body, node, wanted, given, aggregation):
         return body.error(wrong, node)
@@ -76,9 +78,7 @@ def _space(body: Body, given: Type) -> str:
     match given:
         case Pointer(space="context") | String() | Array():
             return "kernel"
-        case Pointer(space="kernel" | "user" as space):
-            return space
-    return body.layout.probe_type.space
+    return address_space(given, body.layout.probe_type.space)
 
 
 def _with_count(wanted: Array, given: Type) -> Array | str:

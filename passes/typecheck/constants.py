@@ -1,24 +1,23 @@
-"""What types turn into literals: `sizeof`, `offsetof`, `typeinfo`, and what is said to be `comptime`."""
+"""What types turn into literals: `sizeof`, `offsetof`, `typeinfo`, calls with a constant value, and what is said to be
+`comptime`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ...core import ast
 from ...core.c_types import member
 from ...core.diagnostics import Diagnostics
+from ...core.function import Constant
 from ...core.rewrite import rewrite
 from ...core.types import BOOL, Pointer, Record, String, Struct, Type, base_name, size_of
 from .fold import folded
 from .promotion import INVALID, literal_type
-from .type_names import type_of_operand
+from .type_names import is_missing, type_of_operand
 
 if TYPE_CHECKING:
     from .body import Body, Literal
-
-#: The members of the record that `typeinfo` gives.
-TYPE_INFO = ("btf_id", "base_type", "full_type")
-
 
 def fold_types(body: Body, node: ast.SizeOf | ast.OffsetOf | ast.TypeInfo | ast.Comptime) -> Type | None:
     """The type of such an expression, with its value in `body.constants` once it is known."""
@@ -27,7 +26,7 @@ def fold_types(body: Body, node: ast.SizeOf | ast.OffsetOf | ast.TypeInfo | ast.
             type_ = type_of_operand(body, operand)
             if type_ is None or type_ is INVALID:
                 return type_
-            return _integer(body, node, size_of(type_))
+            return keep_constant(body, node, size_of(type_))
         case ast.OffsetOf(operand=operand, path=path):
             return _offset(body, node, operand, path)
         case ast.TypeInfo(operand=operand):
@@ -35,21 +34,35 @@ def fold_types(body: Body, node: ast.SizeOf | ast.OffsetOf | ast.TypeInfo | ast.
             if type_ is None or type_ is INVALID:
                 return type_
             base, full = base_name(type_).encode(), str(type_).encode()
-            body.records[node] = (0, base, full)
-            types = literal_type(0), String(len(base) + 1), String(len(full) + 1)
-            return Record(tuple(zip(TYPE_INFO, types, strict=True)))
+            return keep_constant(body, node, {"btf_id": 0, "base_type": base, "full_type": full})
         case ast.Comptime(operand=operand):
             return _comptime(body, node, operand)
 
 
-def _integer(body: Body, node: ast.Expression, value: int) -> Type:
-    body.constants[node] = ast.IntegerLiteral(node.span, value, str(value))
-    return literal_type(value)
+def keep_constant(body: Body, node: ast.Expression, value: Constant) -> Type:
+    """Makes a literal of an expression, or a record of literals; gives its type."""
+    if isinstance(value, Mapping):
+        body.records[node] = tuple(value.values())
+        return Record(tuple((name, _literal(node, part)[1]) for name, part in value.items()))
+    body.constants[node], type_ = _literal(node, value)
+    return type_
+
+
+def _literal(node: ast.Node, value: int | bool | bytes) -> tuple[Literal, Type]:
+    match value:
+        case bool():
+            return ast.BooleanLiteral(node.span, value), BOOL
+        case int():
+            return ast.IntegerLiteral(node.span, value, str(value)), literal_type(value)
+        case bytes():
+            return ast.StringLiteral(node.span, value), String(len(value) + 1)
 
 
 def _offset(
     body: Body, node: ast.OffsetOf, operand: ast.Expression | ast.TypeName, path: tuple[str, ...]
 ) -> Type | None:
+    if isinstance(operand, ast.NamedType) and is_missing(body, operand):
+        return body.error(f"'{operand.tag} {operand.name}' does not exist.", node)
     type_ = type_of_operand(body, operand)
     if type_ is None or type_ is INVALID:
         return type_
@@ -64,7 +77,7 @@ def _offset(
             return body.error(f"'{type_}' has no field named '{name}'", node)
         total += found.offset
         type_ = found.type
-    return _integer(body, node, total)
+    return keep_constant(body, node, total)
 
 
 def _comptime(body: Body, node: ast.Comptime, operand: ast.Expression) -> Type | None:
@@ -74,14 +87,7 @@ def _comptime(body: Body, node: ast.Comptime, operand: ast.Expression) -> Type |
     found = constant(body, operand)
     if found is None:
         return body.error("Unable to resolve comptime expression", node)
-    body.constants[node] = found
-    match found:
-        case ast.IntegerLiteral(value=value):
-            return literal_type(value)
-        case ast.BooleanLiteral():
-            return BOOL
-        case ast.StringLiteral(value=text):
-            return String(len(text) + 1)
+    return keep_constant(body, node, found.value)
 
 
 def constant(body: Body, node: ast.Expression) -> Literal | None:
@@ -91,8 +97,6 @@ def constant(body: Body, node: ast.Expression) -> Literal | None:
         known = body.literal(written)
         if known is not None:
             return known
-        if isinstance(written, ast.FieldAccess) and isinstance(written.base, ast.TypeInfo):
-            return _type_text(body, rebuilt, written.base, written.name) or rebuilt
         match rebuilt:
             case ast.Comptime(operand=operand):
                 return operand
@@ -105,14 +109,16 @@ def constant(body: Body, node: ast.Expression) -> Literal | None:
     return result if isinstance(result, ast.IntegerLiteral | ast.StringLiteral | ast.BooleanLiteral) else None
 
 
-def _type_text(body: Body, node: ast.Node, info: ast.TypeInfo, name: str) -> Literal | None:
-    values = dict(zip(TYPE_INFO, body.records.get(info, ()), strict=False))
-    match values.get(name):
-        case int(number):
-            return ast.IntegerLiteral(node.span, number, str(number))
-        case bytes(text):
-            return ast.StringLiteral(node.span, text)
-    return None
+def is_constant(body: Body, node: ast.Expression) -> bool:
+    """True for what comes down to a literal, or to a tuple or record of literals."""
+    match node:
+        case ast.Tuple(elements=elements):
+            return all(is_constant(body, element) for element in elements)
+        case ast.Record(fields=fields):
+            return all(is_constant(body, field.value) for field in fields)
+        case ast.Block(statements=(), value=value) if value is not None:
+            return is_constant(body, value)
+    return node in body.records or constant(body, node) is not None
 
 
 def decide(body: Body) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ...core import ast
 from ...core.diagnostics import did_you_mean
 from ...core.function import Function
+from ...core.kernel_calls import kernel_function
 from ...core.types import (
     BOOL,
     NOTHING,
@@ -25,7 +26,8 @@ from .body import warn_if_lossy
 from .c_functions import c_call_type, private_hint
 from .call_site import TypedCall
 from .casts import cast_type
-from .constants import fold_types
+from .constants import fold_types, keep_constant
+from .kernel_functions import kernel_call_type
 from .map_keys import check_key
 from .members import dereference, field_type, index_type
 from .operators import binary_expression, increment_type, unary_type
@@ -134,7 +136,11 @@ def _call(
         imported = body.compilation.c_functions
         if isinstance(node, ast.Call) and name in imported:
             return c_call_type(body, node, imported[name])
-        hints = private_hint(body, name) or did_you_mean(name, [*_known_names(body, bare=False), *imported])
+        kernel = kernel_function(body.compilation.target, name) if isinstance(node, ast.Call) else None
+        if isinstance(node, ast.Call) and kernel is not None:
+            return kernel_call_type(body, node, kernel)
+        known = [*_known_names(body, bare=False), *imported, *body.compilation.library.names()]
+        hints = private_hint(body, name) or did_you_mean(name, known)
         return body.error(f"Unknown function: '{name}'", node, hints)
     types: list[Type] = []
     missing = False
@@ -152,7 +158,10 @@ def _call(
     if not site.fits_signature():
         return INVALID
     type_ = function.type_of(site)
-    return INVALID if site.failed and isinstance(type_, Void) else type_
+    if site.failed:
+        return INVALID if isinstance(type_, Void) else type_
+    value = function.constant(site)
+    return type_ if value is None else keep_constant(body, node, value)
 
 
 def _known_names(body: Body, *, bare: bool) -> list[str]:
@@ -177,7 +186,9 @@ def _argument(body: Body, function: Function, index: int, argument: ast.Expressi
             body.unknown = True
             if body.final:
                 return body.error(
-                    f"Undefined map: {argument.name}", argument, did_you_mean(argument.name, body.maps.values)
+                    f"{signature.undefined_map}: {argument.name}",
+                    argument,
+                    did_you_mean(argument.name, body.maps.values),
                 )
         else:
             body.types[argument] = type_

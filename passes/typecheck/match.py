@@ -73,6 +73,13 @@ def _match_probe(probe: ast.Probe, compilation: Compilation) -> MatchedProbe | N
     return MatchedProbe(probe, found)
 
 
+def _asks_name(node: ast.Node) -> bool:
+    """Whether it is a choice at compile time that `probe` may decide, which takes a body for each point."""
+    return isinstance(node, ast.Comptime) and any(
+        isinstance(part, ast.Identifier) and part.name == "probe" for part in ast.walk(node)
+    )
+
+
 class _Layouts:
     """The points of one probe, those together whose bodies can be checked together."""
 
@@ -81,7 +88,9 @@ class _Layouts:
         self._found: dict[object, tuple[ProbeType, Struct | None, list[ConcretePoint]]] = {}
         names = {node.name for node in ast.walk(probe) if isinstance(node, (ast.Identifier, ast.Call))}
         self._sees = [name for name in _SEES if name in names]
-        self._names_points = "probe" in names
+        known = (compilation.functions.get(name) for name in names)
+        self._names_points = "probe" in names or any(f is not None and f.names_points for f in known)
+        self._decides_by_name = any(_asks_name(node) for node in ast.walk(probe))
 
     def add(self, written: ast.AttachPoint) -> None:
         """Raises: AttachPointError."""
@@ -128,7 +137,7 @@ class _Layouts:
             raise AttachPointError(f"Invalid probe type: {point.probe_type}")
         args = probe_type.args(point, target) if "args" in self._sees else None
         # The struct's name does not matter: `sys_enter_*` has hundreds of events and a few dozen layouts.
-        seen: list[object] = [args and (args.size, args.fields)]
+        seen: list[object] = [args and (args.size, args.fields), self._decides_by_name and point.name]
         if "retval" in self._sees:
             seen.append(probe_type.return_value(point, target))
         if "ctx" in self._sees:

@@ -21,9 +21,11 @@ from ...core.types import (
     Tuple,
     Type,
     Void,
+    address_space,
     base_name,
     size_of,
 )
+from .constants import keep_constant
 from .promotion import INVALID, as_number, placed
 
 if TYPE_CHECKING:
@@ -48,6 +50,9 @@ def field_type(body: Body, node: ast.FieldAccess) -> Type | None:
             return body.error(f"Invalid tuple index: {node.name}. Found {len(elements)} elements in tuple.", node)
         case Record(fields) if not isinstance(base, Pointer) and not node.name.isdecimal():
             if node.name in dict(fields):
+                if node.base in body.records:
+                    names = [name for name, _ in fields]
+                    return keep_constant(body, node, body.records[node.base][names.index(node.name)])
                 return dict(fields)[node.name]
             hints = did_you_mean(node.name, dict(fields))
             return body.error(f"Record does not contain a field named '{node.name}'", node, hints)
@@ -112,8 +117,8 @@ def dereference(body: Body, node: ast.Unary, operand: ast.Expression) -> Type | 
             _warn_without_space(body, node, type_)
             return pointee
         case Int():
-            if body.layout.probe_type.space == "none":
-                _say_without_space(body, node)
+            if address_space(type_, body.layout.probe_type.space) == "none":
+                body.diagnostics.warn_of_space(node.span)
             return UINT64
         case Struct():
             return body.error(f"Can not dereference struct/union of type '{type_}'. It is not a pointer.", node)
@@ -157,21 +162,14 @@ def index_type(body: Body, node: ast.Index) -> Type | None:
 
 def _warn_without_space(body: Body, node: ast.Node, pointer: Pointer) -> None:
     if pointer.space == "none":
-        _say_without_space(body, node)
-
-
-def _say_without_space(body: Body, node: ast.Node) -> None:
-    """Says, once, that nobody knows which memory is read."""
-    message = "Addrspace is not set"
-    if not any(d.message == message for d in body.diagnostics.recorded):
-        body.diagnostics.warning(message, node.span)
+        body.diagnostics.warn_of_space(node.span)
 
 
 def warn_of_spaces(body: Body, node: ast.Node, left: Type, right: Type) -> None:
     """Says that two addresses that meet are of different memories."""
-    match left, right:
-        case Pointer(space=("kernel" | "user") as one), Pointer(space=("kernel" | "user") as other) if one != other:
-            body.diagnostics.warning("Addrspace mismatch", node.span)
+    one, other = address_space(left, ""), address_space(right, "")
+    if one and other and one != other:
+        body.diagnostics.warning("Addrspace mismatch", node.span)
 
 
 def _tuple_element(body: Body, node: ast.Index, base: Tuple) -> Type:

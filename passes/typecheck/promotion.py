@@ -6,14 +6,15 @@ Tables and pure functions over types; nothing here knows the tree.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from ...core.function import integer_of
 from ...core.types import (
     BOOL,
-    INT64,
     UINT64,
     Array,
     Bool,
+    Buffer,
     Enum,
     Int,
     Nothing,
@@ -26,6 +27,7 @@ from ...core.types import (
     Type,
     Void,
     base_name,
+    common_space,
     promote_integers,
 )
 
@@ -54,7 +56,7 @@ def promote(left: Type, right: Type) -> Type | None:
         case (Enum(), Int()) | (Int(), Enum()) | (Enum(), Enum()):
             a, b = as_number(left), as_number(right)
             return promote_integers(a, b) if a is not None and b is not None else None
-        case String(a), String(b):
+        case (String(a), String(b)) | (Buffer(a), Buffer(b)):
             return left if a >= b else right
         case Pointer(a, space), Pointer(b, other):
             return out_of_context(Pointer(a, other if space == "none" else space)) if same_pointee(a, b) else None
@@ -70,7 +72,9 @@ def promote(left: Type, right: Type) -> Type | None:
         case OwnedType(), OwnedType() if left.owner == right.owner and left.params == right.params:
             if left.integer is not None and right.integer is not None:
                 return left if left.integer.signed else right
-            return left
+            if left.formats != right.formats:
+                return replace(left, formats=tuple(sorted({*left.formats, *right.formats})))
+            return right if left.name == f"u{right.name}" else left
         case Struct(), Struct() if left.name == right.name:
             return left
     return left if left == right else None
@@ -125,7 +129,8 @@ def arithmetic_type(operator: str, left: Type, right: Type) -> Type | None:
     a, b = as_number(left), as_number(right)
     if a is None or b is None:
         return None
-    return INT64 if operator == "-" or promote_integers(a, b).signed else UINT64
+    is_signed = operator == "-" or promote_integers(a, b).signed
+    return Int(8, is_signed, False, common_space(a, b))
 
 
 def comparison_error(operator: str, left: Type, right: Type) -> str | None:
@@ -136,7 +141,7 @@ def comparison_error(operator: str, left: Type, right: Type) -> str | None:
     match left, right:
         case (Pointer(), Pointer()) | (Pointer(), Int() | Bool()) | (Int() | Bool(), Pointer()):
             return None
-        case String(), String() if equality:
+        case (String(), String()) | (Buffer(), Buffer()) if equality:
             return None
         case Array(a, n), Array(b, m):
             if n != m:
@@ -193,7 +198,7 @@ def conversion(source: Type, destination: Type, literal: int | None = None) -> s
             if number.size <= destination.size and same_sign:
                 return SILENT
             return SILENT if number.size < destination.size and not number.signed else LOSSY
-        case String(a), String(b):
+        case (String(a), String(b)) | (Buffer(a), Buffer(b)):
             return SILENT if a <= b else IMPOSSIBLE
         case (Tuple(), Tuple()) | (Record(), Record()) if promote(source, destination) is not None:
             return _worst(conversion(a, b) for a, b in zip(*_pairs(source, destination), strict=True))

@@ -18,6 +18,7 @@ from ...core.types import (
     UINT64,
     VOID,
     Array,
+    Buffer,
     OwnedType,
     Pointer,
     String,
@@ -36,6 +37,7 @@ BUILTIN_TYPES: dict[str, Type] = {
     "bool": BOOL,
     "void": VOID,
     "string": String(0),
+    "buffer": Buffer(0),
     "int8": INT8,
     "int16": INT16,
     "int32": INT32,
@@ -62,6 +64,8 @@ def named_type(body: Body, node: ast.TypeName) -> Type | None:
                     return None
                 case String(0) if count:
                     return String(count)
+                case Buffer(0) if count:
+                    return Buffer(count)
                 case OwnedType() if inner is not INVALID:
                     return inner
             return inner if inner is INVALID else Array(inner, count or 0)
@@ -77,6 +81,11 @@ def _by_name(body: Body, node: ast.Node, tag: str, name: str) -> Type:
     written = f"{tag} {name}" if tag else name
     known = [*BUILTIN_TYPES, *_owned_names(body), *body.c_types.names()] if not tag else body.c_types.names()
     return body.error(f'Cannot resolve unknown type "{written}"', node, did_you_mean(name, known))
+
+
+def is_missing(body: Body, node: ast.NamedType) -> bool:
+    """True for a struct, union or enum that nobody has declared."""
+    return bool(node.tag) and named_in(body.c_types, _binary(body), node.tag, node.name) is None
 
 
 def _binary(body: Body) -> str:
@@ -101,6 +110,9 @@ def type_of_operand(body: Body, operand: ast.Expression | ast.TypeName) -> Type 
         case ast.Identifier(name=name):
             if (found := _type_or_none(body, name)) is not None:
                 return found
+            if _is_macro_like(body, name):
+                hint = f"a bare name is a type here; {name}() is the value"
+                return body.error(f"Unknown identifier: '{name}'", operand, (hint,))
         case ast.Map(name=name, keys=()) if body.maps.keyed.get(name):
             key = body.maps.keys.get(name)
             if key is None:
@@ -121,6 +133,12 @@ def _type_or_none(body: Body, name: str) -> Type | None:
     if function is not None and function.bare and name in LANGUAGE_WORDS:
         return None
     return BUILTIN_TYPES.get(name) or _owned(body, name) or named_in(body.c_types, _binary(body), "", name)
+
+
+def _is_macro_like(body: Body, name: str) -> bool:
+    """True for a builtin that needs its parentheses where a bare name would be a type."""
+    function = body.compilation.functions.get(name)
+    return function is not None and function.bare and function.callable and name not in LANGUAGE_WORDS
 
 
 #: Words that are expressions wherever they stand.

@@ -7,13 +7,17 @@ object's members, `,` between an array's.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from ...core.artifacts import MapSpec
-from ...core.json_text import json_string
-from ...core.output import BenchmarkResult, Format, Rendering, RuntimeFailure, TestResult, map_key_text
+from ...core.json_text import json_string, json_text
+from ...core.output import BenchmarkResult, Format, Rendering, RuntimeFailure, ScriptMessage, TestResult, map_key_text
+from ...core.source import Source, Span
 from ...core.types import Type
+
+#: The message kinds of what a script reports, by level.
+_MESSAGES = {"error": "errorf", "warning": "warnf"}
 
 
 class JsonFormat:
@@ -34,34 +38,48 @@ class JsonFormat:
     def value(self, type_: Type, value: Any) -> bytes:
         return _line("value", f'"data": {self._rendering.json(type_, value)}')
 
-    def map(self, spec: MapSpec, entries: Sequence[tuple[Any, Any]], *, explicit: bool) -> bytes:
+    def map(self, spec: MapSpec, entries: Iterable[tuple[Any, Any]], *, explicit: bool) -> Iterator[bytes]:
         rendering, type_, key_type = self._rendering, spec.value_type, spec.key_type
         assert type_ is not None, f"{spec.name} is a script's map"
         aggregation = rendering.aggregation(type_)
         kind = aggregation.json_kind if aggregation is not None else "map"
-        # Of empty maps only those of stats are written, and only when the script asks.
-        if not entries and not (kind == "stats" and explicit):
-            return b""
-        if key_type is None:
-            data = "".join(rendering.json(type_, value) for _, value in entries)
-        else:
-            keys = [json_string(map_key_text(rendering, key_type, key).replace(b" ", b"")) for key, _ in entries]
-            values = [rendering.json(type_, value) for _, value in entries]
-            data = "{" + ", ".join(map("{}: {}".format, keys, values)) + "}"
-        return _line(kind, f'"data": {{{json_string(spec.name.encode())}: {data}}}')
+        begin, end = ("{", "}") if key_type is not None else ("", "")
+        between = f'{{"type": "{kind}", "data": {{{json_text(spec.name)}: {begin}'
+        for key, value in entries:
+            member = ""
+            if key_type is not None:
+                member = json_string(map_key_text(rendering, key_type, key).replace(b" ", b"")) + ": "
+            yield (between + member + rendering.json(type_, value)).encode()
+            between = ", "
+        if between == ", ":
+            yield f"{end}}}}}\n".encode()
+        elif kind == "stats" and explicit:
+            # Of empty maps only those of stats are written, and only when the script asks.
+            yield f"{between}{end}}}}}\n".encode()
 
     def lost(self, count: int) -> bytes:
         return _line("lost_events", f'"count": {count}, "data": {{"events": {count}}}')
 
     def failure(self, failure: RuntimeFailure, *, colour: bool = False) -> bytes:
-        at = failure.source.locate(failure.span)
-        name = json_string(failure.source.name.encode("utf-8", "surrogateescape"))
-        place = f'"filename": {name}, "line": {at.line}, "col": {at.column}'
+        place = _place(failure.source, failure.span)
         if not failure.helper:
-            return _line("runtime_error", f'"msg": {json_string(failure.message.encode())}, {place}')
-        text = json_string(os.strerror(-failure.code).encode())
-        helper = json_string(failure.helper.encode())
+            return _line("runtime_error", f'"msg": {json_text(failure.message)}, {place}')
+        text, helper = json_text(os.strerror(-failure.code)), json_text(failure.helper)
         return _line("helper_error", f'"msg": {text}, "helper": {helper}, "retcode": {failure.code}, {place}')
+
+    def script_message(self, message: ScriptMessage, *, colour: bool = False) -> bytes:
+        kind = _MESSAGES[message.level]
+        return _line(kind, f'"msg": {json_string(message.text)}, {_place(message.source, message.span)}')
+
+    def message(self, level: str, text: str) -> bytes:
+        return _line(level, f'"msg": {json_text(text)}')
+
+    def failures(self, counts: Mapping[str, Mapping[str, int]]) -> bytes:
+        probes = [
+            f"{json_text(probe)}: {{{', '.join(f'{json_text(what)}: {count}' for what, count in found.items())}}}"
+            for probe, found in counts.items()
+        ]
+        return _line("failures", f'"data": {{{", ".join(probes)}}}')
 
     def tests_begin(self, count: int) -> bytes:
         return b""
@@ -72,7 +90,7 @@ class JsonFormat:
     def test_ended(self, result: TestResult) -> bytes:
         passed = "true" if result.passed else "false"
         data = f'"duration": {result.duration}, "passed": {passed}, "output": {json_string(result.output)}'
-        return _line("test_result", f'"data": {{{_name(result.name)}: {{{data}}}}}')
+        return _line("test_result", f'"data": {{{json_text(result.name)}: {{{data}}}}}')
 
     def tests_ended(self, results: Sequence[TestResult]) -> bytes:
         return b""
@@ -84,13 +102,15 @@ class JsonFormat:
         return b""
 
 
+def _place(source: Source, span: Span) -> str:
+    at = source.locate(span)
+    name, line = source.file_line(at.line)
+    return f'"filename": {json_text(name)}, "line": {line}, "col": {at.column}'
+
+
 def _benchmark(result: BenchmarkResult) -> bytes:
     data = f'"average": {result.average}, "iters": {result.iterations}'
-    return _line("benchmark_result", f'"data": {{{_name(result.name)}: {{{data}}}}}')
-
-
-def _name(name: str) -> str:
-    return json_string(name.encode("utf-8", "surrogateescape"))
+    return _line("benchmark_result", f'"data": {{{json_text(result.name)}: {{{data}}}}}')
 
 
 def _line(kind: str, members: str) -> bytes:

@@ -5,11 +5,11 @@ Notices of the tracer itself (attached, lost, failed) are text for people and go
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from ...core.artifacts import MapSpec
-from ...core.output import BenchmarkResult, Format, Rendering, RuntimeFailure, TestResult, map_key_text
+from ...core.output import BenchmarkResult, Format, Rendering, RuntimeFailure, ScriptMessage, TestResult, map_key_text
 from ...core.types import OwnedType, Type
 
 _GREEN, _RED, _RESET = "\x1b[32m", "\x1b[31m", "\x1b[0m"
@@ -37,20 +37,18 @@ class TextFormat:
     def value(self, type_: Type, value: Any) -> bytes:
         return self._rendering.text(type_, value) + b"\n"
 
-    def map(self, spec: MapSpec, entries: Sequence[tuple[Any, Any]], *, explicit: bool) -> bytes:
+    def map(self, spec: MapSpec, entries: Iterable[tuple[Any, Any]], *, explicit: bool) -> Iterator[bytes]:
         rendering, type_ = self._rendering, spec.value_type
         assert type_ is not None, f"{spec.name} is a script's map"
         aggregation = rendering.aggregation(type_)
-        lines = []
         for key, value in entries:
             label = spec.name.encode()
             if spec.key_type is not None:
                 label += b"[" + map_key_text(rendering, spec.key_type, key) + b"]"
             if aggregation is not None and isinstance(type_, OwnedType):
-                lines.append(aggregation.map_text(type_, label, value, rendering))
+                yield aggregation.map_text(type_, label, value, rendering)
             else:
-                lines.append(label + b": " + rendering.text(type_, value) + b"\n")
-        return b"".join(lines)
+                yield label + b": " + rendering.text(type_, value) + b"\n"
 
     def lost(self, count: int) -> bytes:
         return b"Lost %d events\n" % count
@@ -63,6 +61,24 @@ class TextFormat:
             message += f"\nAdditional Info - helper: {failure.helper}, retcode: {failure.code}"
         diagnostic = Diagnostic(Severity.WARNING, message, failure.span)
         return format_diagnostic(diagnostic, failure.source, colour=colour).encode()
+
+    def script_message(self, message: ScriptMessage, *, colour: bool = False) -> bytes:
+        from ...core.diagnostics import Diagnostic, Severity, format_diagnostic
+
+        text = message.text.decode("utf-8", "surrogateescape")
+        diagnostic = Diagnostic(Severity[message.level.upper()], text, message.span)
+        shown = format_diagnostic(diagnostic, message.source, colour=colour, of_script=True)
+        return shown.encode("utf-8", "surrogateescape")
+
+    def message(self, level: str, text: str) -> bytes:
+        return b""
+
+    def failures(self, counts: Mapping[str, Mapping[str, int]]) -> bytes:
+        lines = []
+        for probe, found in counts.items():
+            shown = ", ".join(f"{count} x {what}" for what, count in found.items())
+            lines.append(f"Failures in {probe}: {shown}\n")
+        return "".join(lines).encode("utf-8", "surrogateescape")
 
     def tests_begin(self, count: int) -> bytes:
         return _line("=" * 10, f"Running {count} tests.")

@@ -72,7 +72,7 @@ class CounterProbe(ProbeType):
         return perf_context_type(target.architecture)
 
     def attach(self, program: ProgramSpec, request: AttachRequest) -> Link:
-        from .perf_links import attach_counter
+        from .links.perf import attach_counter
 
         event = program.point.text("event")
         counter = self.counter(event)

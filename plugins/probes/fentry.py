@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ...core.artifacts import ProgramSpec
     from ...core.emitter import Emitter, Value
     from ...core.target import Target
-    from .btf_arguments import Prototype
+    from .kernel.btf_arguments import Prototype
 
 BPF = "bpf"
 _ANY = "*"
@@ -127,7 +127,7 @@ class FunctionProbe(ProbeType):
         return (f"{provider}:{home}:{name}" for home, name in _listed(request.target, module, function))
 
     def describe(self, name: str, request: MatchRequest) -> Iterable[str]:
-        from .btf_arguments import described, described_return, find_prototype
+        from .kernel.btf_arguments import described, described_return, find_prototype
 
         _, module, function = name.split(":", 2)
         prototype = None if module == BPF else find_prototype(request.target, module, function)
@@ -136,13 +136,13 @@ class FunctionProbe(ProbeType):
         return [*described(prototype), *(described_return(prototype) if self.is_return else ())]
 
     def args(self, point: ConcretePoint, target: Target) -> Struct | None:
-        from .btf_arguments import arguments
+        from .kernel.btf_arguments import arguments
 
         return arguments(point.text("function"), target, self._prototype(point, target, "args"))
 
     def _prototype(self, point: ConcretePoint, target: Target, builtin: str) -> Prototype:
         """Raises: AttachPointError: `builtin` cannot be had here."""
-        from .btf_arguments import check_parameters, find_prototype
+        from .kernel.btf_arguments import check_parameters, find_prototype
 
         module, function = point.text("module"), point.text("function")
         if module == BPF:
@@ -156,7 +156,7 @@ class FunctionProbe(ProbeType):
     def load_settings(self, program: ProgramSpec) -> LoadSettings:
         from ...core.linux.bpf_constants import AttachType
         from ...core.target.btf_types import Func
-        from .tracing_links import settings_in_kernel, settings_in_program
+        from .links.tracing import settings_in_kernel, settings_in_program
 
         point = program.point
         type_ = AttachType.TRACE_FEXIT if self.is_return else AttachType.TRACE_FENTRY
@@ -166,7 +166,7 @@ class FunctionProbe(ProbeType):
         return settings_in_kernel(type_, module, Func, function, function)
 
     def attach(self, program: ProgramSpec, request: AttachRequest) -> Link:
-        from .tracing_links import attach_tracing, trampoline_texts
+        from .links.tracing import attach_tracing, trampoline_texts
 
         point = program.point
         return attach_tracing(request.program_fd, point.name, trampoline_texts(point.text("function")))
@@ -182,7 +182,7 @@ class FexitProbe(FunctionProbe):
     is_return = True
 
     def return_value(self, point: ConcretePoint, target: Target) -> Type | None:
-        from .btf_arguments import returned
+        from .kernel.btf_arguments import returned
 
         return returned(point.text("function"), target, self._prototype(point, target, "retval"))
 
@@ -205,7 +205,7 @@ def _written(module: str, function: str) -> str:
 
 def _prototypes(pattern: str, function: str, target: Target) -> list[tuple[str, Prototype]]:
     """(module, prototype) of each module of a name or pattern that has the function, the kernel itself first."""
-    from .btf_arguments import find_prototype
+    from .kernel.btf_arguments import find_prototype
 
     if not has_wildcard(pattern):
         names: Iterable[str] = (pattern,)
@@ -217,7 +217,7 @@ def _prototypes(pattern: str, function: str, target: Target) -> list[tuple[str, 
 
 def _usable(target: Target, module: str, function: str) -> Iterator[tuple[str, str, Prototype]]:
     """(module, function, prototype) of all that two patterns name and programs can be attached to, sorted."""
-    from .btf_arguments import argument_registers, find_prototype
+    from .kernel.btf_arguments import argument_registers, find_prototype
 
     most = argument_registers(target.architecture)
     known = ((home, set(btf.functions())) for home, btf in target.btf_readers.items())
@@ -229,7 +229,7 @@ def _usable(target: Target, module: str, function: str) -> Iterator[tuple[str, s
 
 def _listed(target: Target, module: str, function: str) -> Iterator[tuple[str, str]]:
     """(module, function) of the same, in a tenth of the time: nothing is said of their prototypes."""
-    from .btf_arguments import argument_registers
+    from .kernel.btf_arguments import argument_registers
 
     most, slots = argument_registers(target.architecture), target.function_slots
     unknown = most + 1

@@ -74,7 +74,7 @@ class IterProbe(ProbeType):
         """The objects, without what every iterator has first, the state of the walk."""
         from dataclasses import replace
 
-        from .btf_arguments import described, find_prototype
+        from .kernel.btf_arguments import described, find_prototype
 
         prototype = find_prototype(request.target, VMLINUX, _FUNCTION + name.partition(":")[2])
         if prototype is None:
@@ -88,13 +88,13 @@ class IterProbe(ProbeType):
     def load_settings(self, program: ProgramSpec) -> LoadSettings:
         from ...core.linux.bpf_constants import AttachType
         from ...core.target.btf_types import Func
-        from .tracing_links import settings_in_kernel
+        from .links.tracing import settings_in_kernel
 
         name = program.point.text("name")
         return settings_in_kernel(AttachType.TRACE_ITER, VMLINUX, Func, _FUNCTION + name, name)
 
     def attach(self, program: ProgramSpec, request: AttachRequest) -> SequenceLink:
-        from .iter_links import attach_iterator
+        from .links.iterator import attach_iterator
 
         return attach_iterator(program.point.text("name"), program.point.text("pin"), request)
 

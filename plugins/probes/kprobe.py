@@ -153,7 +153,7 @@ class FunctionProbe(ProbeType):
         return (f"{provider}:{name}" for name in names)
 
     def describe(self, name: str, request: MatchRequest) -> Iterable[str]:
-        from .btf_arguments import find_prototype
+        from .kernel.btf_arguments import find_prototype
 
         _, *rest = name.split(":")
         function = rest[-1]
@@ -161,7 +161,7 @@ class FunctionProbe(ProbeType):
         for module in homes:
             prototype = find_prototype(request.target, module, function)
             if prototype is not None:
-                from .kernel_text import described_argument_registers, described_return_register
+                from .kernel.text import described_argument_registers, described_return_register
 
                 return (described_return_register if self.is_return else described_argument_registers)(prototype)
         return ()
@@ -170,14 +170,14 @@ class FunctionProbe(ProbeType):
         return context_type(target.architecture)
 
     def load_settings(self, program: ProgramSpec) -> LoadSettings:
-        from .kernel_links import load_settings
+        from .links.kernel import load_settings
 
         return load_settings(program.point)
 
     def attach(self, program: ProgramSpec, request: AttachRequest) -> Link:
-        from .kernel_links import attach
+        from .links.kernel import attach
 
-        return attach(program.point, request, is_return=self.is_return)
+        return attach(program.point, request, is_return=self.is_return, instructions=program.instructions)
 
 
 class KprobeProbe(RegisterArguments, FunctionProbe):

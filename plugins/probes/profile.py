@@ -36,7 +36,7 @@ class ProfileProbe(ProbeType):
         return perf_context_type(target.architecture)
 
     def attach(self, program: ProgramSpec, request: AttachRequest) -> Link:
-        from .perf_links import attach_timer
+        from .links.perf import attach_timer
 
         return attach_timer(*sampling(program.point), request, pid=request.pid, cpus=request.cpus)
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ...core.emitter import Emitter, Value
     from ...core.target import Target
     from ...core.target.btf import Btf
-    from .btf_arguments import Prototype
+    from .kernel.btf_arguments import Prototype
 
 #: Functions that have the parameters of a tracepoint, the better one first.
 _WITH_PARAMETERS = ("__probestub_", "__traceiter_")
@@ -76,14 +76,14 @@ class RawTracepointProbe(ProbeType):
         return listed_names("rawtracepoint", names, (_ANY, *parts) if len(parts) == 1 else parts)
 
     def describe(self, name: str, request: MatchRequest) -> Iterable[str]:
-        from .btf_arguments import described
+        from .kernel.btf_arguments import described
 
         _, module, event = name.split(":", 2)
         prototype = _prototype(request.target, module, event)
         return () if prototype is None else described(prototype)
 
     def args(self, point: ConcretePoint, target: Target) -> Struct | None:
-        from .btf_arguments import arguments
+        from .kernel.btf_arguments import arguments
 
         return arguments(point.text("event"), target, _known(point, target))
 
@@ -99,13 +99,13 @@ class RawTracepointProbe(ProbeType):
     def load_settings(self, program: ProgramSpec) -> LoadSettings:
         from ...core.linux.bpf_constants import AttachType
         from ...core.target.btf_types import Typedef
-        from .tracing_links import settings_in_kernel
+        from .links.tracing import settings_in_kernel
 
         module, event = program.point.text("module"), program.point.text("event")
         return settings_in_kernel(AttachType.TRACE_RAW_TP, module, Typedef, _TARGET + event, event)
 
     def attach(self, program: ProgramSpec, request: AttachRequest) -> Link:
-        from .tracing_links import attach_tracing
+        from .links.tracing import attach_tracing
 
         event = program.point.text("event")
         texts = {
@@ -162,7 +162,7 @@ def _prototype(target: Target, module: str, event: str) -> Prototype | None:
     """Without the first parameter, which is the kernel's own."""
     from dataclasses import replace
 
-    from .btf_arguments import find_prototype
+    from .kernel.btf_arguments import find_prototype
 
     for prefix in _WITH_PARAMETERS:
         found = find_prototype(target, module, prefix + event)

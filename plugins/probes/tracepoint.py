@@ -81,7 +81,7 @@ class TracepointProbe(ProbeType):
 
     def args(self, point: ConcretePoint, target: Target) -> Struct | None:
         from ...core.target.tracepoint_format import TracepointFormatError
-        from .record_types import RecordTypes
+        from .kernel.record_types import RecordTypes
 
         category, event = point.text("category"), point.text("event")
         try:
@@ -90,11 +90,11 @@ class TracepointProbe(ProbeType):
             raise AttachPointError(f"Could not parse arguments of \"{point.name}\": {error}") from error
         if record is None:
             raise NoMatch(f"Tracepoint not found: {category}:{event}")
-        fields = RecordTypes("user" if category == "syscalls" else "kernel", target.btf).fields(record.fields)
+        fields = RecordTypes("user" if category == "syscalls" else "kernel", target.c_types).fields(record.fields)
         return Struct(event, max((f.offset + f.size for f in record.fields), default=0), fields)
 
     def attach(self, program: ProgramSpec, request: AttachRequest) -> Link:
-        from .perf_links import attach_tracepoint
+        from .links.perf import attach_tracepoint
 
         return attach_tracepoint(program.point, request)
 

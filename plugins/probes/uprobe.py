@@ -1,6 +1,6 @@
 """`uprobe` and `uretprobe`: entry of, a place in, and return from a function of a program or library.
 
-The kernel knows such a place as a file and an offset in it; user_points.py finds it, uprobe_links.py attaches to it, so
+The kernel knows such a place as a file and an offset in it; user/points.py finds it, links/uprobe.py attaches to it, so
 that a compiled program needs only the latter. Another task may preempt the program (the kernel only keeps it on its
 CPU).
 """
@@ -55,7 +55,7 @@ class UserProbe(ProbeType):
         if "@" in parts:
             if self.is_return:
                 raise AttachPointError("Source code location not allowed")
-            from .uprobe_source import parse_source
+            from .user.uprobe_source import parse_source
 
             return parse_source(self.names[0], parts)
         if len(parts) != 1:  # a function alone is one of the process of -p
@@ -89,16 +89,16 @@ class UserProbe(ProbeType):
         return function, _number(offsets[0], "Invalid offset")
 
     def match(self, spec: PointSpec, request: MatchRequest) -> list[ConcretePoint]:
-        from .user_points import find_points
+        from .user.points import find_points
 
         if "source" in spec.settings:
-            from .uprobe_source import with_address
+            from .user.uprobe_source import with_address
 
             spec = with_address(spec, request)
         return find_points(spec, request)
 
     def combine(self, spec: PointSpec, points: Sequence[ConcretePoint], request: MatchRequest) -> list[ConcretePoint]:
-        from .user_points import combine_points
+        from .user.points import combine_points
 
         return combine_points(spec, points, request)
 
@@ -106,12 +106,12 @@ class UserProbe(ProbeType):
         return point.text("file" if "file" in point.settings else "path")
 
     def listed(self, parts: tuple[str, ...], request: MatchRequest) -> Iterable[str]:
-        from .user_listing import list_functions
+        from .user.listing import list_functions
 
         return list_functions(self.names[0], parts, request)
 
     def listed_name(self, point: ConcretePoint) -> str:
-        from .user_listing import listed_name
+        from .user.listing import listed_name
 
         return listed_name(point)
 
@@ -119,12 +119,12 @@ class UserProbe(ProbeType):
         return context_type(target.architecture)
 
     def load_settings(self, program: ProgramSpec) -> LoadSettings:
-        from .uprobe_links import load_settings
+        from .links.uprobe import load_settings
 
         return load_settings(program.point)
 
     def attach(self, program: ProgramSpec, request: AttachRequest) -> Link:
-        from .uprobe_links import attach
+        from .links.uprobe import attach
 
         return attach(program.point, request, is_return=self.is_return)
 
@@ -133,12 +133,12 @@ class UprobeProbe(RegisterArguments, UserProbe):
     names = ("uprobe", "u")
 
     def describe(self, name: str, request: MatchRequest) -> Iterable[str]:
-        from .user_listing import describe_function
+        from .user.listing import describe_function
 
         return describe_function(name, request)
 
     def args(self, point: ConcretePoint, target: Target) -> Struct | None:
-        from .uprobe_args import uprobe_args
+        from .user.uprobe_args import uprobe_args
 
         return uprobe_args(point.name, self.binary(point), point.text("symbol"), target)
 

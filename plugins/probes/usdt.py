@@ -1,8 +1,8 @@
 """`usdt`: static markers that programs and libraries carry (USDT, <sys/sdt.h>).
 
 A marker is one probe however many places of the file it is at. Where its arguments are differs by place, and so does
-the cookie that the kernel hands the program there. usdt_points.py finds markers, usdt_arguments.py reads arguments,
-usdt_links.py attaches, so that a compiled program needs only the latter.
+the cookie that the kernel hands the program there. user/usdt_points.py finds markers, user/usdt_arguments.py
+reads arguments, links/usdt.py attaches, so that a compiled program needs only the latter.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ class UsdtProbe(ProbeType):
         return PointSpec("usdt", {"file": file, "provider": provider, "marker": marker})
 
     def match(self, spec: PointSpec, request: MatchRequest) -> list[ConcretePoint]:
-        from .usdt_points import find_points
+        from .user.usdt_points import find_points
 
         return find_points(spec, request)
 
     def listed(self, parts: tuple[str, ...], request: MatchRequest) -> Iterable[str]:
-        from .usdt_points import list_markers
+        from .user.usdt_points import list_markers
 
         return list_markers(parts, request)
 
@@ -69,13 +69,13 @@ class UsdtProbe(ProbeType):
         return point.text("path")
 
     def argument(self, point: ConcretePoint, index: int, architecture: str) -> Type | None:
-        from .usdt_arguments import operands
+        from .user.usdt_arguments import operands
 
         operands(point, index, architecture)
         return INT64
 
     def emit_argument(self, emitter: Emitter, index: int) -> Value:
-        from .usdt_arguments import emit_argument
+        from .user.usdt_arguments import emit_argument
 
         return emit_argument(emitter, index)
 
@@ -85,12 +85,12 @@ class UsdtProbe(ProbeType):
         return context_type(target.architecture)
 
     def load_settings(self, program: ProgramSpec) -> LoadSettings:
-        from .usdt_links import load_settings
+        from .links.usdt import load_settings
 
         return load_settings(program.point)
 
     def attach(self, program: ProgramSpec, request: AttachRequest) -> Link:
-        from .usdt_links import attach
+        from .links.usdt import attach
 
         return attach(program.point, request)
 

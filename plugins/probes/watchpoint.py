@@ -68,7 +68,7 @@ class WatchpointProbe(ProbeType):
         return perf_context_type(target.architecture)
 
     def attach(self, program: ProgramSpec, request: AttachRequest) -> Link:
-        from .perf_links import attach_breakpoint
+        from .links.perf import attach_breakpoint
 
         point, access = program.point, 0
         for letter in point.text("mode"):

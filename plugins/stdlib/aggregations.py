@@ -1,7 +1,7 @@
 """Aggregations to a few numbers per key and CPU: count, sum, min, max, avg, stats.
 
 Updates are atomic: a part belongs to one CPU, but a probe may be interrupted there by another one that updates the same
-part. The exception is the comparison in min and max, where an interrupted probe may overwrite the other one's extreme.
+part.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _WORD = 8
 _PAIR = Struct("<QQ")
+_ALL_ONES = (1 << 64) - 1
 
 
 def _is_signed(type_: Type) -> bool:
@@ -52,6 +53,7 @@ class Count(Aggregation):
     """`count()`: how many times. A part is one u64."""
 
     names: ClassVar[tuple[str, ...]] = ("count",)
+    is_sum: ClassVar[bool] = True
     named_types: ClassVar[Mapping[str, OwnedType]] = {
         "count_t": OwnedType("count", "count_t", _WORD, aggregation=True, integer=UINT64)
     }
@@ -120,19 +122,23 @@ class Sum(_OfNumber):
 
 
 class _Extreme(_OfNumber):
-    """A part is a 64-bit number and a u64 that is 1 once there was a number."""
+    """A part is the rank of the best number, and a u64 that is 1 once there was one.
 
-    _wins: ClassVar[str]
+    Ranks are unsigned, and of two numbers the better one has the higher rank: what wins is the same for all kinds, and
+    the zero of a new part loses against all.
+    """
+
+    is_sum: ClassVar[bool] = False
 
     def emit_update(self, emitter: Emitter, slot: Value, call: EmitSite) -> None:
         integer = _integer(call.type)
-        number = emitter.cast(call.value(0), integer)
-        is_first = emitter.compare("==", emitter.load(slot, UINT64, _WORD), emitter.constant(0))
-        known = emitter.load(slot, integer)
-        is_better = emitter.compare(self._wins, number, known, signed=integer.signed)
-        with emitter.when(emitter.binary("|", is_first, is_better)):
-            emitter.store(slot, number)
-            emitter.store(slot, emitter.constant(1, UINT64), _WORD)
+        number = emitter.cast(emitter.cast(call.value(0), integer), UINT64)
+        emitter.raise_to(slot, emitter.binary("^", number, emitter.constant(self._mask(integer), UINT64)))
+        emitter.store(slot, emitter.constant(1, UINT64), _WORD)
+
+    def _mask(self, integer: Int) -> int:
+        """What makes the rank of a number and the number of a rank, by exclusive or."""
+        raise NotImplementedError
 
     def emit_read(self, emitter: Emitter, type_: OwnedType, part: Callable[[Value], Value]) -> Value:
         integer = _integer(type_)
@@ -142,30 +148,37 @@ class _Extreme(_OfNumber):
 
         def take(cpu: Value) -> None:
             slot = part(cpu)
-            with emitter.when(slot), emitter.when(emitter.load(slot, UINT64, _WORD)):
-                number = emitter.load(slot, integer)
-                is_first = emitter.compare("==", emitter.load(is_known, UINT64), emitter.constant(0))
-                is_better = emitter.compare(
-                    self._wins, number, emitter.load(best, integer), signed=integer.signed
-                )
-                with emitter.when(emitter.binary("|", is_first, is_better)):
-                    emitter.store(best, number)
-                    emitter.store(is_known, emitter.constant(1, UINT64))
+            with emitter.when(slot):
+                rank = emitter.load(slot, UINT64)
+                with emitter.when(emitter.compare(">", rank, emitter.load(best, UINT64))):
+                    emitter.store(best, rank)
+                known = emitter.binary("|", emitter.load(is_known, UINT64), emitter.load(slot, UINT64, _WORD))
+                emitter.store(is_known, known)
 
         emitter.for_each_cpu(take)
-        return emitter.load(best, integer)
+        mask = emitter.constant(self._mask(integer), UINT64)
+        return emitter.choose(
+            emitter.load(is_known, UINT64),
+            lambda: emitter.cast(emitter.binary("^", emitter.load(best, UINT64), mask), integer),
+            lambda: emitter.constant(0, integer),
+        )
 
     def reduce(self, type_: OwnedType, parts: Sequence[bytes]) -> Any:
-        pairs = map(_PAIR.unpack, parts)
-        numbers = [convert(_integer(type_), number) for number, is_set in pairs if is_set]
-        return self._best(numbers) if numbers else 0
+        integer = _integer(type_)
+        rank, is_set = _best(parts)
+        return convert(integer, rank ^ self._mask(integer)) if is_set else 0
 
-    def _best(self, numbers: list[int]) -> int:
-        raise NotImplementedError
+    def merge(self, type_: OwnedType, parts: Sequence[bytes]) -> bytes:
+        return _PAIR.pack(*_best(parts))
 
     def sort_key(self, type_: OwnedType, value: Any) -> int:
         # Extremes are put in order as unsigned numbers, negative ones last.
         return convert(UINT64, value)
+
+
+def _best(parts: Sequence[bytes]) -> tuple[int, int]:
+    """The part with the highest rank, of those that have one. Others are all zeros, which is no higher than any."""
+    return max(map(_PAIR.unpack, parts), key=lambda part: (part[1], part[0]))
 
 
 class Min(_Extreme):
@@ -173,10 +186,9 @@ class Min(_Extreme):
 
     names: ClassVar[tuple[str, ...]] = ("min",)
     named_types: ClassVar[Mapping[str, OwnedType]] = _of_number("min", 2 * _WORD)
-    _wins: ClassVar[str] = "<"
 
-    def _best(self, numbers: list[int]) -> int:
-        return min(numbers)
+    def _mask(self, integer: Int) -> int:
+        return _ALL_ONES >> 1 if integer.signed else _ALL_ONES
 
 
 class Max(_Extreme):
@@ -184,16 +196,16 @@ class Max(_Extreme):
 
     names: ClassVar[tuple[str, ...]] = ("max",)
     named_types: ClassVar[Mapping[str, OwnedType]] = _of_number("max", 2 * _WORD)
-    _wins: ClassVar[str] = ">"
 
-    def _best(self, numbers: list[int]) -> int:
-        return max(numbers)
+    def _mask(self, integer: Int) -> int:
+        return 1 << 63 if integer.signed else 0
 
 
 class _Totalling(_OfNumber):
     """A part is the total of the numbers (64 bits) and how many there were (u64)."""
 
     json_kind: ClassVar[str] = "stats"
+    is_sum: ClassVar[bool] = False
 
     def emit_update(self, emitter: Emitter, slot: Value, call: EmitSite) -> None:
         emitter.atomic_add(slot, call.value(0))
@@ -234,6 +246,16 @@ class Stats(_Totalling):
 
     names: ClassVar[tuple[str, ...]] = ("stats",)
     named_types: ClassVar[Mapping[str, OwnedType]] = _of_number("stats", 2 * _WORD, castable=False)
+
+    def emit_read(self, emitter: Emitter, type_: OwnedType, part: Callable[[Value], Value]) -> Value:
+        """A part of all CPUs, by its address."""
+        whole = emitter.scratch(2 * _WORD)
+        for index, total in enumerate(_emit_total(emitter, part, 2)):
+            emitter.store(whole, emitter.cast(total, UINT64), index * _WORD)
+        return whole
+
+    def decode(self, type_: OwnedType, data: bytes) -> Any:
+        return self.reduce(type_, [data])
 
     def reduce(self, type_: OwnedType, parts: Sequence[bytes]) -> Any:
         total, count = self._totals(type_, parts)

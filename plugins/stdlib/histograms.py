@@ -14,7 +14,7 @@ from ...core.function import Aggregation, CallSite, EmitSite, Signature
 from ...core.integers import truncated_quotient
 from ...core.json_text import json_integer
 from ...core.output import Rendering
-from ...core.types import UINT64, OwnedType, Type
+from ...core.types import UINT64, OwnedType, Type, size_of
 
 if TYPE_CHECKING:
     from ...core.emitter import Emitter, Value
@@ -55,7 +55,7 @@ class _Histogram(Aggregation):
         return sum(value)
 
     def divide(self, type_: OwnedType, value: Any, divisor: int) -> Any:
-        return [truncated_quotient(count, divisor) for count in value]
+        return _Divided([truncated_quotient(count, divisor) for count in value], _shown(value))
 
     def map_text(self, type_: OwnedType, label: bytes, value: Any, rendering: Rendering) -> bytes:
         return label + b":\n" + self.text(type_, value, rendering) + b"\n"
@@ -93,8 +93,18 @@ class _Histogram(Aggregation):
         return "{" + ", ".join([*members, f'"count": {count}']) + "}"
 
 
+class _Divided(list[int]):
+    """Counts that were divided, some of them to nothing. They have the rows that they had before."""
+
+    def __init__(self, counts: Sequence[int], rows: range) -> None:
+        super().__init__(counts)
+        self.rows = rows
+
+
 def _shown(counts: Sequence[int]) -> range:
     """The buckets from the first to the last that has something."""
+    if isinstance(counts, _Divided):
+        return counts.rows
     filled = [bucket for bucket, count in enumerate(counts) if count]
     return range(filled[0], filled[-1] + 1) if filled else range(0)
 
@@ -138,7 +148,9 @@ class Hist(_Histogram):
             power = _emit_log2(emitter, emitter.binary(">>", number, emitter.constant(bits)))
             first = emitter.binary("<<", emitter.binary("+", power, emitter.constant(1)), emitter.constant(bits))
             step = emitter.binary("&", emitter.binary(">>", number, power), emitter.constant((1 << bits) - 1))
-            return emitter.binary("+", emitter.binary("+", first, step), emitter.constant(1))
+            bucket = emitter.binary("+", emitter.binary("+", first, step), emitter.constant(1))
+            # Verifiers of older kernels, 6.1 too, know nothing of what a shift by a number of the run gives.
+            return emitter.at_most(size_of(call.type) // _COUNT_SIZE - 1, bucket) if bits else bucket
 
         def not_negative() -> Value:
             is_small = emitter.compare("<", number, emitter.constant(1 << bits))
@@ -226,6 +238,9 @@ class LinearHist(_Histogram):
 
         is_below = emitter.compare("<", number, emitter.constant(least), signed=True)
         return emitter.choose(is_below, lambda: emitter.constant(0), in_range)
+
+    def divide(self, type_: OwnedType, value: Any, divisor: int) -> Any:
+        return value
 
     def upper(self, type_: OwnedType, bucket: int) -> int | None:
         least, most, step = _linear(type_)

@@ -38,7 +38,12 @@ class KernelPointer(Function):
             call.error(
                 f"{call.name}() only supports integer or pointer arguments ({base_name(given)} provided)", 0
             )
-        return Pointer(given.pointee, self._space) if isinstance(given, Pointer) else Pointer(UINT64, self._space)
+        match given:
+            case Pointer(pointee):
+                return Pointer(pointee, self._space)
+            case Int(size, signed, flexible):
+                return Int(size, signed, flexible, self._space)
+        return UINT64
 
     def emit(self, emitter: Emitter, call: EmitSite) -> Value:
         return call.value(0)

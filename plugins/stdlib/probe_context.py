@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from ...core.function import CallSite, EmitSite, Function
-from ...core.json_text import json_string
+from ...core.function import CallSite, Constant, EmitSite, Function
 from ...core.probe import AttachPointError
-from ...core.types import UINT32, UINT64, VOID, OwnedType, Pointer, String, Type
-from .process import process_id
+from ...core.types import UINT64, VOID, OwnedType, Pointer, String, Type
+from .symbols import KERNEL_SYMBOL, USER_SYMBOL, store_symbol
 
 if TYPE_CHECKING:
     from ...core.emitter import Emitter, Value
-    from ...core.output import Rendering
     from ...core.probe import ProbeType
 
 #: What `probetype` calls probes that are run by the tracer itself; all others are called by their provider.
@@ -35,9 +33,13 @@ class ProbeName(Function):
     names: ClassVar[tuple[str, ...]] = ("probe",)
     bare: ClassVar[bool] = True
     needs_probe: ClassVar[bool] = True
+    names_points: ClassVar[bool] = True
 
     def type_of(self, call: CallSite) -> Type:
         return String(max(len(_encoded(point.name)) for point in call.points) + 1)
+
+    def constant(self, call: CallSite) -> Constant | None:
+        return _encoded(call.point.name) if len(call.points) == 1 else None
 
     def emit(self, emitter: Emitter, call: EmitSite) -> Value:
         return emitter.string_constant(_encoded(emitter.point.name))
@@ -51,31 +53,47 @@ class ProbeTypeName(Function):
     needs_probe: ClassVar[bool] = True
 
     def type_of(self, call: CallSite) -> Type:
-        return String(max(len(_word(point.probe_type)) for point in call.points) + 1)
+        return String(len(probe_type_word(call.point.probe_type)) + 1)
 
-    def emit(self, emitter: Emitter, call: EmitSite) -> Value:
-        return emitter.string_constant(_word(emitter.point.probe_type).encode())
+    def constant(self, call: CallSite) -> Constant | None:
+        return probe_type_word(call.point.probe_type).encode()
 
 
-def _word(provider: str) -> str:
+def probe_type_word(provider: str) -> str:
+    """What `probetype` is in the probes of a provider."""
     return _PROBE_TYPE_WORDS.get(provider, provider)
 
 
-class Arguments(Function):
-    """`args`: all arguments of the probe as a struct inside the program's context."""
+class ProbeData(Function):
+    """Data of the probe itself, of which the probe type knows what it is."""
 
-    names: ClassVar[tuple[str, ...]] = ("args",)
     bare: ClassVar[bool] = True
     uses_context: ClassVar[bool] = True
     needs_probe: ClassVar[bool] = True
-    callable: ClassVar[bool] = False
+    #: The type of data that the probe type has refused, for the rest of the script.
+    refused: ClassVar[Type] = UINT64
 
     def type_of(self, call: CallSite) -> Type:
         try:
-            struct = call.probe_type.args(call.point, call.target)
+            return self.find_type(call)
         except AttachPointError as error:
             call.error(str(error), hints=error.hints)
-            return VOID
+            return self.refused
+
+    def find_type(self, call: CallSite) -> Type:
+        """The type in these probes. Raises: AttachPointError."""
+        raise NotImplementedError
+
+
+class Arguments(ProbeData):
+    """`args`: all arguments of the probe as a struct inside the program's context."""
+
+    names: ClassVar[tuple[str, ...]] = ("args",)
+    callable: ClassVar[bool] = False
+    refused: ClassVar[Type] = VOID
+
+    def find_type(self, call: CallSite) -> Type:
+        struct = call.probe_type.args(call.point, call.target)
         if struct is None:
             call.error(
                 "The args builtin can only be used with tracepoint, rawtracepoint, fentry/fexit, and uprobe probes "
@@ -90,22 +108,15 @@ class Arguments(Function):
         return Value(emitter.context().handle, call.type)
 
 
-class NumberedArgument(Function):
+class NumberedArgument(ProbeData):
     """`arg0`, `arg1`, ...: one argument as a plain number."""
 
     names: ClassVar[tuple[str, ...]] = tuple(f"arg{index}" for index in range(_ARGUMENTS))
-    bare: ClassVar[bool] = True
-    uses_context: ClassVar[bool] = True
-    needs_probe: ClassVar[bool] = True
     callable: ClassVar[bool] = False
 
-    def type_of(self, call: CallSite) -> Type:
-        try:
-            for point in call.points:
-                type_ = call.probe_type.argument(point, _index(call.name), call.target.architecture)
-        except AttachPointError as error:
-            call.error(str(error), hints=error.hints)
-            return UINT64
+    def find_type(self, call: CallSite) -> Type:
+        for point in call.points:
+            type_ = call.probe_type.argument(point, _index(call.name), call.target.architecture)
         if type_ is None:
             call.error("The argN builtin can only be used with 'kprobes', 'uprobes' and 'usdt' probes")
         return type_ or UINT64
@@ -118,20 +129,13 @@ def _index(name: str) -> int:
     return int(name.removeprefix("arg"))
 
 
-class ReturnValue(Function):
+class ReturnValue(ProbeData):
     """`retval`: what the probed function returns."""
 
     names: ClassVar[tuple[str, ...]] = ("retval",)
-    bare: ClassVar[bool] = True
-    uses_context: ClassVar[bool] = True
-    needs_probe: ClassVar[bool] = True
 
-    def type_of(self, call: CallSite) -> Type:
-        try:
-            type_ = call.probe_type.return_value(call.point, call.target)
-        except AttachPointError as error:
-            call.error(str(error), hints=error.hints)
-            return UINT64
+    def find_type(self, call: CallSite) -> Type:
+        type_ = call.probe_type.return_value(call.point, call.target)
         if type_ is None:
             advice = " (try to use args.ret instead)" if call.probe_type.names[0] == "tracepoint" else ""
             call.error(
@@ -143,22 +147,15 @@ class ReturnValue(Function):
         return emitter.probe_type.emit_return_value(emitter, call.type)
 
 
-class Context(Function):
+class Context(ProbeData):
     """`ctx`: what the kernel hands the program, as a pointer."""
 
     names: ClassVar[tuple[str, ...]] = ("ctx",)
-    bare: ClassVar[bool] = True
-    uses_context: ClassVar[bool] = True
-    needs_probe: ClassVar[bool] = True
     callable: ClassVar[bool] = False
 
-    def type_of(self, call: CallSite) -> Type:
+    def find_type(self, call: CallSite) -> Type:
         name = call.probe_type.names[0]
-        try:
-            type_ = call.probe_type.context(call.point, call.target)
-        except AttachPointError as error:
-            call.error(str(error), hints=error.hints)
-            return UINT64
+        type_ = call.probe_type.context(call.point, call.target)
         if type_ is None and name == "tracepoint":
             call.error("Use args instead of ctx in tracepoint")
         elif type_ is None:
@@ -170,11 +167,7 @@ class Context(Function):
 
 
 class TracedFunction(Function):
-    """`func`: the function that the probe is on, shown by its name.
-
-    Its bytes are the address (u64), and for one of user code the process's id (u32) and four zero bytes: there an
-    address means something only in its process.
-    """
+    """`func`: the function that the probe is on, as `ksym` or `usym` shows it."""
 
     names: ClassVar[tuple[str, ...]] = ("func",)
     bare: ClassVar[bool] = True
@@ -190,10 +183,9 @@ class TracedFunction(Function):
                 "BPF_FUNC_get_func_ip not available for your kernel version. Consider using the 'probe' builtin "
                 "instead."
             )
-        return _USER_FUNCTION if traced == "user" else _KERNEL_FUNCTION
+        return USER_SYMBOL if traced == "user" else KERNEL_SYMBOL
 
     def emit(self, emitter: Emitter, call: EmitSite) -> Value:
-        from ...core.emitter import Value
         from ..probes.registers import instruction_pointer
 
         if _has_address(emitter.probe_type):
@@ -201,34 +193,9 @@ class TracedFunction(Function):
         else:
             address = emitter.helper("get_func_ip", emitter.context())
         assert isinstance(call.type, OwnedType), "type_of gives no other"
-        place = emitter.scratch(call.type.size)
-        emitter.store(place, emitter.cast(address, UINT64))
-        if call.type == _USER_FUNCTION:
-            emitter.store(place, process_id(emitter), 8)
-            emitter.store(place, emitter.constant(0, UINT32), 12)
-        return Value(place.handle, call.type)
-
-    def decode(self, type_: OwnedType, data: bytes) -> tuple[int, int]:
-        """(address, process id, 0 for the kernel)."""
-        return int.from_bytes(data[:8], "little"), int.from_bytes(data[8:12], "little")
-
-    def text(self, type_: OwnedType, value: tuple[int, int], rendering: Rendering) -> bytes:
-        address, pid = value
-        if not address:
-            return b"0"
-        if type_ == _USER_FUNCTION:
-            symbol = rendering.symbols.user(pid, address)[0]
-        else:
-            found = rendering.symbols.kernel(address)
-            symbol = None if found is None else found[0]
-        return b"0x%x" % address if symbol is None else symbol.encode("utf-8", "surrogateescape")
-
-    def json(self, type_: OwnedType, value: tuple[int, int], rendering: Rendering) -> str:
-        return json_string(self.text(type_, value, rendering))
+        return store_symbol(emitter, call.type, address)
 
 
-_KERNEL_FUNCTION = OwnedType("func", "ksym_t", 8)
-_USER_FUNCTION = OwnedType("func", "usym_t", 16)
 #: The feature of a kernel whose helper finds the function. It has known those of user code as long as there have been
 #: links for many of them.
 _FINDS = {"kernel": "get_func_ip", "user": "uprobe_multi"}

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, ClassVar
 
 from ...core.function import CallSite, EmitSite, Function, Signature
-from ...core.types import UINT32, UINT64, String, Type
+from ...core.types import BOOL, UINT32, UINT64, Pointer, String, Struct, Tuple, Type
 from .checked import checked
 
 if TYPE_CHECKING:
@@ -87,6 +87,57 @@ class CommandName(Function):
         emitter.zero(name, _COMM_SIZE)
         checked(emitter, "get_current_comm", name, emitter.constant(_COMM_SIZE))
         return Value(name.handle, String(_COMM_SIZE))
+
+
+class TaskName(Function):
+    """`__task_name(id, probetype)`: whether there is a thread of that number, and its name.
+
+    The library's `comm(id)` is made of it. The number is that of the initial PID namespace. Who calls it has asked
+    whether the kernel has what it takes.
+    """
+
+    names: ClassVar[tuple[str, ...]] = ("__task_name",)
+    needs_probe: ClassVar[bool] = True
+    signature: ClassVar[Signature] = Signature(2, 2, kinds={0: ("int",)}, literals={1: "string"})
+    _result: ClassVar[Tuple] = Tuple((BOOL, String(_COMM_SIZE)))
+
+    def type_of(self, call: CallSite) -> Type:
+        word = call.literal(1)
+        assert isinstance(word, bytes), "the library's macro gives it"
+        if not _may_ask_for_tasks(call):
+            call.error(f"Syntax comm(PID) is not supported in this probe type yet. Type: {word.decode()}")
+        return self._result
+
+    def emit(self, emitter: Emitter, call: EmitSite) -> Value:
+        from ...core.c_types import member
+        from ...core.emitter import Value
+
+        struct = call.target.c_types.named("struct", "task_struct")
+        assert isinstance(struct, Struct), "a kernel that is known to have the function has types"
+        field = member(call.target.c_types, struct, "comm")
+        assert field is not None, "each task has a name"
+        result = emitter.scratch(1 + _COMM_SIZE)
+        emitter.zero(result, 1 + _COMM_SIZE)
+        # What the kernel gives has to be given back by this very path, so it must not get into a variable.
+        task = emitter.kfunc("bpf_task_from_pid", call.value(0), result=Pointer(struct, "kernel"))
+        with emitter.when(emitter.compare("!=", task, emitter.constant(0))):
+            name = emitter.offset(result, 1)
+            emitter.read_string("kernel", name, _COMM_SIZE, emitter.offset(task, field.offset), _COMM_SIZE)
+            emitter.kfunc("bpf_task_release", task)
+            emitter.store(result, emitter.constant(1, BOOL))
+        return Value(result.handle, self._result)
+
+
+def _may_ask_for_tasks(call: CallSite) -> bool:
+    from ...core.kernel_calls import may_call
+    from ...core.linux.errors import KernelError
+    from ...core.probe import NoMatch
+    from ...core.target.kfuncs import NotCaptured
+
+    try:
+        return may_call(call.target, "bpf_task_from_pid", call.probe_type, call.point)
+    except (NotCaptured, KernelError, NoMatch):
+        return True  # then the verifier is the first to say it
 
 
 class UserId(Function):
@@ -178,14 +229,29 @@ class ChildId(Function):
         return emitter.cast(pid, UINT64)
 
 
+class HasChild(Function):
+    """`has_cpid`: whether there is a process that `-c` started."""
+
+    names: ClassVar[tuple[str, ...]] = ("has_cpid",)
+    bare: ClassVar[bool] = True
+
+    def type_of(self, call: CallSite) -> Type:
+        return BOOL
+
+    def emit(self, emitter: Emitter, call: EmitSite) -> Value:
+        return emitter.compare("!=", emitter.global_value("cpid"), emitter.constant(0))
+
+
 FUNCTIONS = (
     ProcessId(),
     ThreadId(),
     CommandName(),
+    TaskName(),
     UserId(),
     GroupId(),
     Cpu(),
     Cgroup(),
     CgroupId(),
     ChildId(),
+    HasChild(),
 )

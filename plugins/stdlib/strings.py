@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from ...core.function import CallSite, EmitSite, Function, Signature
-from ...core.types import UINT64, Int, Pointer, String, Type, base_name
+from ...core.types import UINT64, Int, Pointer, String, Type, address_space, base_name
 
 if TYPE_CHECKING:
     from ...core.emitter import Emitter, Value
@@ -76,11 +76,7 @@ def _constant(call: CallSite | EmitSite) -> bytes | None:
 
 def _space(emitter: Emitter, source: Type) -> str:
     """The memory to read: the pointer's own space, the program's own memory for a string, else that of the probe."""
-    if isinstance(source, String):
-        return "kernel"
-    if isinstance(source, Pointer) and source.space not in ("none", "context"):
-        return source.space
-    return emitter.probe_type.space
+    return "kernel" if isinstance(source, String) else address_space(source, emitter.probe_type.space)
 
 
 def _size(emitter: Emitter, call: EmitSite, capacity: int) -> int | Value:

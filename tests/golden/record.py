@@ -1,8 +1,10 @@
 """Makes the inputs of the golden tests from this machine: the captured target, and recordings of real runs.
 
 Run as root, from anywhere: `python tests/golden/record.py [SCRIPT...]`. It traces only processes that it starts. A
-recording is what the output stage was given: spans of the event ring buffer, map contents, failures. Snapshots that
-change afterwards have to be read before they are accepted.
+recording is what the output stage was given: spans of the event ring buffer, map contents, failures, and what running
+tests and benchmarks gave (None among the spans is where the next one was run). Snapshots that change afterwards have to
+be read before they are accepted. Scripts may begin with a line of options, such as `// -k`; those of the output stage's
+formats (`output_*`) are kept whole.
 
 Scripts `kernel_*` need what this machine's kernel may lack (kprobes): they are compiled for a kernel that the VM tests
 have captured, whose directory $GOLDEN_KERNEL names, and have no recording.
@@ -26,13 +28,35 @@ HERE = Path(__file__).parent
 SCRIPTS, RECORDINGS, TARGET = HERE / "scripts", HERE / "recordings", HERE / "target"
 CGROUP = Path("/sys/fs/cgroup/unified/golden")
 PROGRAMS = Path("/tmp/pybpftrace-golden")
-ADDER, MARKED = PROGRAMS / "adder", PROGRAMS / "marked"
+ADDER, MARKED, SHOWN = PROGRAMS / "adder", PROGRAMS / "marked", PROGRAMS / "shown"
 #: The scripts that trace a program of their own.
-TRACED = {"uprobe": ADDER, "uprobe_args": ADDER, "usdt": MARKED}
+TRACED = {
+    **dict.fromkeys(("output_join", "output_stacks", "uprobe", "uprobe_args"), ADDER),
+    **dict.fromkeys(("output_network", "output_structs"), SHOWN),
+    "usdt": MARKED,
+}
 ADDER_SOURCE = """
 #include <unistd.h>
 __attribute__((noinline)) int add(int a, int b) { return a + b; }
 int main(void) { volatile int s = 0; for (int i = 0; i < 3; i++) { s = add(s, 21); usleep(1000); } return 0; }
+"""
+SHOWN_SOURCE = """
+enum kind { NONE, SOME = 3 };
+struct inner { int z; char *s; };
+struct sample
+{
+  int a; char name[8]; char full[4]; struct inner d; long numbers[3]; struct inner two[2]; unsigned char c; short e;
+  enum kind kind; int low : 3; int high : 5; unsigned char grid[2][2]; union { int i; char bytes[4]; } either;
+};
+__attribute__((noinline)) void show(const struct sample *sample) { __asm__ volatile("" :: "r"(sample) : "memory"); }
+int main(void) {
+    struct sample sample = {
+        -5, "xy\\x1bz", {'1', '2', '3', '4'}, {9, (char *)0x402004}, {1, -2, 3}, {{0, 0}, {7, (char *)16}}, 200, -3,
+        SOME, 3, -2, {{1, 2}, {3, 4}}, {65},
+    };
+    show(&sample);
+    return 0;
+}
 """
 MARKED_SOURCE = """
 #include <unistd.h>
@@ -51,6 +75,8 @@ int main(int argc, char **argv) {
     return 0;
 }
 """
+#: What the traced programs are given, beside their names.
+ARGUMENTS = {"output_join": ["-l", "/tmp dir", "\x1b[1m"]}
 #: A shell opens a file again and again for a second or two: no name in a recording depends on this machine.
 WORKER = "i=0; while [ $i -lt 150000 ]; do read x </etc/hostname; i=$((i + 1)); done"
 
@@ -63,7 +89,7 @@ def golden_machine() -> Iterator[None]:
     sys.path.insert(0, str(HERE.parent / "live"))
     from markers import HEADER
 
-    for program, text in ((ADDER, ADDER_SOURCE), (MARKED, HEADER + MARKED_SOURCE)):
+    for program, text in ((ADDER, ADDER_SOURCE), (MARKED, HEADER + MARKED_SOURCE), (SHOWN, SHOWN_SOURCE)):
         source = program.with_suffix(".c")
         source.write_text(text)
         subprocess.run(["gcc", "-g", "-O1", "-no-pie", "-o", str(program), str(source)], check=True)
@@ -76,8 +102,9 @@ def golden_machine() -> Iterator[None]:
 
 def record(name: str) -> None:
     """Runs a script against a process of our own, and keeps what the output stage was given."""
-    source = (SCRIPTS / f"{name}.bt").read_text()
-    command = [str(TRACED[name])] if name in TRACED else ["/bin/sh", "-c", WORKER]
+    source = script_path(name).read_text()
+    options = options_of(source)
+    command = [str(TRACED[name]), *ARGUMENTS.get(name, [])] if name in TRACED else ["/bin/sh", "-c", WORKER]
     child = subprocess.Popen(["sh", "-c", 'read go; exec "$@"', "sh", *command], stdin=subprocess.PIPE)
     try:
         if name == "cgroup_files":
@@ -87,13 +114,14 @@ def record(name: str) -> None:
             script.write_text(source.replace("pid == 189", f"pid == {child.pid}"))
             kept = Path(directory) / "recording.json"
             tracer = subprocess.Popen(
-                [sys.executable, str(HERE / "recorder.py"), str(kept), "-p", str(child.pid), str(script)],
+                [sys.executable, str(HERE / "recorder.py"), str(kept), *options, "-p", str(child.pid), str(script)],
+                cwd=HERE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
             )
             assert tracer.stderr is not None
             said = b""  # warnings come first
-            while not (line := tracer.stderr.readline()).startswith(b"Attached"):
+            while not by_hand(options) and not (line := tracer.stderr.readline()).startswith(b"Attached"):
                 said += line
                 if not line:
                     print(f"{name}: {said.decode()}", file=sys.stderr)
@@ -101,11 +129,27 @@ def record(name: str) -> None:
             assert child.stdin is not None
             child.stdin.write(b"go\n")
             child.stdin.close()
-            tracer.wait(timeout=60)
-            save(name, shortened(json.loads(kept.read_text())))
+            tracer.communicate(timeout=60)
+            made = json.loads(kept.read_text())
+            save(name, made if name.startswith("output_") else shortened(made))
     finally:
         child.kill()
         child.wait()
+
+
+def script_path(name: str) -> Path:
+    return SCRIPTS / f"{name}.bt"
+
+
+def options_of(source: str) -> list[str]:
+    """Those of the first line."""
+    first, _, _ = source.partition("\n")
+    return first.split()[1:] if first.startswith("// -") else []
+
+
+def by_hand(options: list[str]) -> bool:
+    """Whether the tracer itself runs the programs, and attaches none."""
+    return "--test" in options or "--bench" in options
 
 
 def save(name: str, recording: dict[str, Any]) -> None:
@@ -121,9 +165,21 @@ def synthetic() -> dict[str, dict[str, Any]]:
 
     Packets, tasks and addresses of others are not ours to record.
     """
+    # 2026-11-22 21:04:09 UTC
+    second = 1_795_381_449
+    series: dict[str, list[Any]] = {
+        "@": [["00000000", [slots(10, {second * 10 + 1: 18, second * 10 + 2: 24}), slots(10, {second * 10 + 4: 57})]]],
+        "@sum": [["00000000", [slots(5, {second: -3, second + 2: 40}), slots(5, {second: 1, second + 2: 2})]]],
+        "@by": [
+            [b"a\0".hex(), [slots(5, {second + 1: 7}), slots(5, {second + 1: 9})]],
+            [b"b\0".hex(), [slots(5, {second + 3: -1}), slots(5, {})]],
+        ],
+    }
     request = struct.pack("<IIQI4x16sI4x", 40, 3, 0, 4711, b"dd", 4096)
     return {
         **dict.fromkeys(("iterator", "packets", "watchpoint"), NOTHING),
+        "output_tseries": {**NOTHING, "maps": series},
+        "output_lost": {"attached": 1, "maps": {}, "spans": [], "symbols": {}, "failures": [[0, 3, 0], [0, 4, 0]]},
         "block_io": {"attached": 1, "maps": {}, "spans": [(request * 2).hex()], "symbols": {}},
         "cache_misses": {
             "attached": 1,
@@ -137,6 +193,14 @@ def synthetic() -> dict[str, dict[str, Any]]:
             "symbols": {},
         },
     }
+
+
+def slots(count: int, values: dict[int, int]) -> str:
+    """One CPU's part of a time series (value, count, interval in each slot), with a scalar map's mark behind it."""
+    rows = [(0, 0, 0)] * count
+    for epoch, value in values.items():
+        rows[epoch % count] = (value, 1, epoch)
+    return (b"".join(struct.pack("<qQQ", *row) for row in rows) + struct.pack("<Q", 1)).hex()
 
 
 def shortened(data: dict[str, Any]) -> dict[str, Any]:
@@ -175,7 +239,8 @@ def main() -> None:
     RECORDINGS.mkdir(exist_ok=True)
     capture_kernel([name for name in wanted if name not in names])
     with golden_machine():
-        paths = [str(SCRIPTS / f"{name}.bt") for name in names]
+        # What is unsafe is asked for nothing that the others are not.
+        paths = [str(path) for path in map(script_path, names) if "--unsafe" not in options_of(path.read_text())]
         subprocess.run([sys.executable, "-m", "pybpftrace", "capture-target", str(TARGET), *paths], check=True)
         made = synthetic()
         for name in names:

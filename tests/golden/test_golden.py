@@ -6,23 +6,25 @@ Everything is compiled against the captured target beside this file; the output 
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from time import gmtime, strftime
 from typing import Any
 
 import pytest
-from pybpftrace.core.artifacts import CompiledProgram, FailureSite, MapSpec
+from json_lines import checked_lines
+from pybpftrace.core.artifacts import CompiledProgram, FailureSite, MapSpec, ProgramSpec
+from pybpftrace.core.compile_options import CompileOptions
 from pybpftrace.core.dump_assembly import dump_assembly
 from pybpftrace.core.dump_ast import dump_program
 from pybpftrace.core.dump_maps import dump_maps
 from pybpftrace.core.dump_probes import dump_probes
 from pybpftrace.core.dump_types import dump_types
 from pybpftrace.core.hookspecs import hookimpl
+from pybpftrace.core.map_batches import MapBatch, Stored
 from pybpftrace.core.pipeline import Pipeline, plugin_manager
 from pybpftrace.core.registry import builtin_objects
 from pybpftrace.core.run import RunOptions
@@ -35,6 +37,10 @@ HERE = Path(__file__).parent
 SCRIPTS = sorted(path.stem for path in (HERE / "scripts").glob("*.bt"))
 #: Machine code and LLVM's choice of it change with its version.
 LLVMLITE = "0.50"
+#: Pictures of control characters, so that snapshots can be read.
+VISIBLE = {code: 0x2400 + code for code in range(0x20) if code not in b"\n\t"} | {0x7F: 0x2421} | {
+    code: f"<{code:02x}>" for code in range(0x80, 0xA0)
+}
 
 
 class Artifacts:
@@ -58,8 +64,16 @@ def artifacts(name: str) -> dict[str, Any]:
     observer = Artifacts()
     manager = plugin_manager([*builtin_plugins(), ("artifacts", observer)])
     source = Source.from_bytes(f"{name}.bt", (HERE / "scripts" / f"{name}.bt").read_bytes())
-    Pipeline(manager).compile(source, Target.from_directory(str(HERE / target_name(name))))
+    given = options_of(name)
+    options = CompileOptions(counts_misses="-k" in given, allows_unsafe="--unsafe" in given)
+    Pipeline(manager).compile(source, Target.from_directory(str(HERE / target_name(name))), options=options)
     return observer.by_stage
+
+
+def options_of(name: str) -> list[str]:
+    """The options of the command that a script's first line has."""
+    first, _, _ = (HERE / "scripts" / f"{name}.bt").read_text().partition("\n")
+    return first.split()[1:] if first.startswith("// -") else []
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -110,23 +124,27 @@ class RecordedSession:
         self.program = program
         self.attached = recording["attached"]
         self.pid: int | None = None
-        self._spans = [bytes.fromhex(span) for span in recording["spans"]]
+        self._spans = [None if span is None else bytes.fromhex(span) for span in recording["spans"]]
         self._maps = recording["maps"]
+        self._failures = recording.get("failures", [])
+        self._runs = recording.get("runs", [])
+        self._by_hand = bool(self._runs)
 
     def wait(self, timeout_ms: int) -> None:
         raise AssertionError("a recorded session never waits")
 
     def read_span(self) -> bytes:
-        return self._spans.pop(0) if self._spans else b""
+        return self._spans.pop(0) or b"" if self._spans and self._spans[0] is not None else b""
 
     def read_sequence(self) -> Iterator[bytes]:
         yield from ()
 
-    def read_map(self, spec: MapSpec) -> list[tuple[bytes, bytes | list[bytes]]]:
-        return [
+    def read_map(self, spec: MapSpec) -> Iterator[MapBatch]:
+        stored: list[Stored] = [
             (bytes.fromhex(key), bytes.fromhex(value) if isinstance(value, str) else [bytes.fromhex(v) for v in value])
             for key, value in self._maps.get(spec.name, [])
         ]
+        yield MapBatch.of(spec, stored)
 
     def clear_map(self, spec: MapSpec) -> None:
         """What is in the recording was read after any clearing."""
@@ -134,10 +152,19 @@ class RecordedSession:
     zero_map = clear_map
 
     def failures(self) -> list[tuple[FailureSite, int, int]]:
-        return []
+        found, self._failures = self._failures, []
+        return [(self.program.failures[site], count, code) for site, count, code in found]
+
+    def runnable(self, lifecycle: str) -> list[ProgramSpec]:
+        return [program for program in self.program.programs if program.point.probe_type == lifecycle]
+
+    def run_program(self, program: ProgramSpec, repeat: int = 1) -> tuple[int, int]:
+        assert self._spans.pop(0) is None, "what one run has sent was not read before the next"
+        returned, nanoseconds = self._runs.pop(0)
+        return returned, nanoseconds
 
     def finished(self) -> bool:
-        return not self._spans
+        return not self._spans and not self._by_hand
 
     def stop(self) -> None:
         """Nothing is attached."""
@@ -159,27 +186,70 @@ class RecordedSymbols:
         name, offset, module = self._found[f"user {address:x}"]
         return name, offset, module
 
-    def remember(self, pid: int) -> None:
-        """The recording has all."""
+    def source(self, pid: int, address: int) -> tuple[()]:
+        return ()
+
+    def remembered(self, pid: int, style: str, make: Callable[[int], bytes]) -> dict[int, bytes]:
+        class Made(dict[int, bytes]):
+            def __missing__(self, address: int) -> bytes:
+                return make(address)
+
+        return Made()
+
+
+class NoWatch:
+    """In the place of what looks at processes: the recording has all."""
+
+    hurries = False
+
+    def __init__(self, symbols: RecordedSymbols, pid: int | None, longest: float) -> None:
+        """Looks at nothing."""
+
+    def look(self) -> None:
+        """There is nothing to see."""
 
 
 @pytest.mark.parametrize("format_name", ["text", "json"])
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_output(
-    name: str, format_name: str, snapshot: SnapshotAssertion, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    name: str,
+    format_name: str,
+    snapshot: SnapshotAssertion,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
 ) -> None:
     from pybpftrace.passes.output import loop, run
 
     recording = json.loads((HERE / "recordings" / f"{name}.json").read_text())
-    monkeypatch.setattr(loop, "ProcessSymbols", lambda: RecordedSymbols(recording["symbols"]))
-    monkeypatch.setenv("TZ", "UTC")
-    monkeypatch.setattr("time.strftime", lambda spec: spec)
+    monkeypatch.setattr(loop, "ProcessSymbols", lambda *_: RecordedSymbols(recording["symbols"]))
+    monkeypatch.setattr(loop, "MappingWatch", NoWatch)
+    monkeypatch.setattr("time.strftime", lambda spec, moment=None: spec if moment is None else strftime(spec, moment))
+    monkeypatch.setattr("time.localtime", gmtime)
+    monkeypatch.setattr("pybpftrace.plugins.stdlib.timestamps.wall_offset", lambda: 0)
+    monkeypatch.setattr("pybpftrace.plugins.stdlib.charts.time_series._ahead", lambda: 0)
+    cgroups = [("unified", "/a/b"), ("cpu", "/")]
+    monkeypatch.setattr("pybpftrace.core.linux.cgroup_paths.paths_of", lambda number: cgroups)
     formats: dict[str, Any] = {item.names[0]: item for _, item in builtin_objects("FORMATS")}
     functions: dict[str, Any] = {n: item for _, item in builtin_objects("FUNCTIONS") for n in item.names}
+    monkeypatch.chdir(HERE)
+    given = options_of(name)
     options = RunOptions(
-        format=formats[format_name], functions=functions, probe_types={}, quiet=True, output_path=str(tmp_path / "out")
+        format=formats[format_name],
+        functions=functions,
+        probe_types={},
+        quiet=True,
+        output_path=str(tmp_path / "out"),
+        report_helper_failures="-k" in given,
+        mode="test" if "--test" in given else "bench" if "--bench" in given else "trace",
+        capture_format=formats["text"],
     )
-    with contextlib.redirect_stderr(io.StringIO()):
-        status = run.run_session(RecordedSession(artifacts(name)["codegen"], recording), options)
-    text = (tmp_path / "out").read_bytes().decode()
+    capfd.readouterr()
+    status = run.run_session(RecordedSession(artifacts(name)["codegen"], recording), options)
+    said = capfd.readouterr().err
+    written = (tmp_path / "out").read_bytes()
+    if format_name == "json":
+        checked_lines(written)
+    text = written.decode("utf-8", "backslashreplace").translate(VISIBLE)
+    text += f"[standard error]{os.linesep}{said}" if said else ""
     assert f"{text}[exit status {status}]{os.linesep}" == snapshot

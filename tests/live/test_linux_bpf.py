@@ -135,6 +135,20 @@ def test_a_full_map_says_that_it_is_full(keep: Keep) -> None:
         bpf.update(fd, u64(2), u64(2))
 
 
+def entries_of(
+    fd: int, key_size: int, value_size: int, most: int, batch_size: int | None = None
+) -> list[tuple[bytes, bytes]]:
+    """The entries of all batches one by one."""
+    found: list[tuple[bytes, bytes]] = []
+    for count, keys, values in bpf.read_batches(fd, key_size, value_size, most, batch_size):
+        assert (len(keys), len(values)) == (count * key_size, count * value_size)
+        found += [
+            (keys[at * key_size : (at + 1) * key_size], values[at * value_size : (at + 1) * value_size])
+            for at in range(count)
+        ]
+    return found
+
+
 def fill(fd: int, count: int) -> dict[bytes, bytes]:
     content = {u64(key): u64(key * 3) for key in range(count)}
     for key, value in content.items():
@@ -145,13 +159,13 @@ def fill(fd: int, count: int) -> dict[bytes, bytes]:
 @pytest.mark.parametrize("batch_size", [None, 1, 100, 20_000])
 def test_ten_thousand_entries_are_each_read_once_whatever_the_batch(table: int, batch_size: int | None) -> None:
     content = fill(table, 10_000)
-    entries = list(bpf.read_map(table, 8, 8, 10_000, batch_size))
+    entries = entries_of(table, 8, 8, 10_000, batch_size)
     assert len(entries) == 10_000
     assert dict(entries) == content
 
 
 def test_an_empty_map_has_no_entries(table: int) -> None:
-    assert list(bpf.read_map(table, 8, 8, 10_000)) == []
+    assert entries_of(table, 8, 8, 10_000) == []
 
 
 def test_a_per_cpu_value_is_one_value_for_every_possible_cpu(keep: Keep) -> None:
@@ -162,20 +176,20 @@ def test_a_per_cpu_value_is_one_value_for_every_possible_cpu(keep: Keep) -> None
     value = b"".join(struct.pack("=I4x", 100 + cpu) for cpu in range(cpus))
     bpf.update(fd, u64(7), value)
     assert bpf.lookup(fd, u64(7), size) == value
-    assert list(bpf.read_map(fd, 8, size, 10)) == [(u64(7), value)]
+    assert entries_of(fd, 8, size, 10) == [(u64(7), value)]
 
 
 @pytest.mark.parametrize("kind", [MapType.ARRAY, MapType.PERCPU_ARRAY])
 def test_an_array_has_all_its_keys(keep: Keep, kind: MapType) -> None:
     fd = keep(bpf.create_map(kind, 4, 12, 300))
-    entries = list(bpf.read_map(fd, 4, bpf.copied_size(kind, 12), 300, batch_size=64))
+    entries = entries_of(fd, 4, bpf.copied_size(kind, 12), 300, batch_size=64)
     assert entries == [(struct.pack("=I", index), bytes(bpf.copied_size(kind, 12))) for index in range(300)]
 
 
 def test_a_map_without_batch_operations_is_read_one_by_one(keep: Keep) -> None:
     # A stack trace map has none; only a program can fill it, so it is empty here.
     fd = keep(bpf.create_map(MapType.STACK_TRACE, 4, 80, 16))
-    assert list(bpf.read_map(fd, 4, 80, 16)) == []
+    assert entries_of(fd, 4, 80, 16) == []
 
 
 def test_reading_one_by_one_gives_what_a_batch_gives(table: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,9 +201,9 @@ def test_reading_one_by_one_gives_what_a_batch_gives(table: int, monkeypatch: py
         return call_bpf(command, attributes, subject)
 
     monkeypatch.setattr(bpf_maps, "bpf", without_batch)
-    entries = list(bpf.read_map(table, 8, 8, 10_000))
+    entries = entries_of(table, 8, 8, 10_000)
     assert len(entries) == 500 and dict(entries) == content
-    bpf.delete_all(table, content)
+    bpf.delete_batch(table, b"".join(content), 8)
     assert bpf.next_key(table, None, 8) is None
 
 
@@ -197,7 +211,7 @@ def test_deleting_all_keys_passes_over_those_that_are_gone(table: int) -> None:
     content = fill(table, 1000)
     for gone in (0, 500, 501, 999):
         bpf.delete(table, u64(gone))
-    bpf.delete_all(table, content)
+    bpf.delete_batch(table, b"".join(content), 8)
     assert bpf.next_key(table, None, 8) is None
 
 
@@ -209,7 +223,7 @@ def test_a_frozen_map_cannot_be_changed(keep: Keep) -> None:
 
 
 def test_a_program_of_two_instructions_is_accepted(keep: Keep) -> None:
-    fd = keep(bpf.load_program(ProgramType.RAW_TRACEPOINT, RETURN_0, name="return_0"))
+    fd = keep(bpf.load_program(bpf.ProgramImage(ProgramType.RAW_TRACEPOINT, RETURN_0, name="return_0")))
     info = bpf.object_info(fd)
     assert struct.unpack_from("=I", info) == (ProgramType.RAW_TRACEPOINT,)
     assert info[64:80].rstrip(b"\0") == b"return_0"
@@ -218,7 +232,7 @@ def test_a_program_of_two_instructions_is_accepted(keep: Keep) -> None:
 
 def test_a_rejected_program_brings_the_verifier_s_log() -> None:
     with pytest.raises(VerifierError, match=r"of program 'broken': .*: the verifier rejected it$") as caught:
-        bpf.load_program(ProgramType.RAW_TRACEPOINT, EXIT_WITHOUT_VALUE, name="broken")
+        bpf.load_program(bpf.ProgramImage(ProgramType.RAW_TRACEPOINT, EXIT_WITHOUT_VALUE, name="broken"))
     assert "R0 !read_ok" in caught.value.log
     assert caught.value.errno == errno.EACCES
 
@@ -226,7 +240,7 @@ def test_a_rejected_program_brings_the_verifier_s_log() -> None:
 def test_a_log_larger_than_its_first_buffer_is_whole() -> None:
     many = instruction(0xB7, 1) * 3000 + EXIT_WITHOUT_VALUE
     with pytest.raises(VerifierError) as caught:
-        bpf.load_program(ProgramType.RAW_TRACEPOINT, many, log_level=2, log_size=256)
+        bpf.load_program(bpf.ProgramImage(ProgramType.RAW_TRACEPOINT, many), log_level=2, log_size=256)
     assert "\n0: (b7) r1 = 0" in caught.value.log
     assert "\n3000: (95) exit" in caught.value.log
     assert "R0 !read_ok" in caught.value.log
@@ -240,7 +254,7 @@ def test_the_log_of_a_success_can_be_had(keep: Keep) -> None:
 
 def test_a_program_with_a_bad_map_fd_is_rejected_with_the_reason() -> None:
     with pytest.raises(VerifierError, match="EBADF") as caught:
-        bpf.load_program(ProgramType.RAW_TRACEPOINT, load_map(1, 9999) + RETURN_0)
+        bpf.load_program(bpf.ProgramImage(ProgramType.RAW_TRACEPOINT, load_map(1, 9999) + RETURN_0))
     assert "9999" in caught.value.log
 
 
@@ -275,18 +289,20 @@ def test_a_program_with_function_and_line_info_shows_the_line_in_the_log(keep: K
     btf_fd = keep(bpf.load_btf(header + types + strings))
     with pytest.raises(VerifierError) as caught:
         bpf.load_program(
-            ProgramType.RAW_TRACEPOINT,
-            EXIT_WITHOUT_VALUE,
-            btf_fd=btf_fd,
-            func_info=struct.pack("=II", 0, 3),
-            line_info=struct.pack("=IIII", 0, at["x.bt"], at["u64 the_line"], 5 << 10 | 2),
+            bpf.ProgramImage(
+                ProgramType.RAW_TRACEPOINT,
+                EXIT_WITHOUT_VALUE,
+                btf_fd=btf_fd,
+                func_info=struct.pack("=II", 0, 3),
+                line_info=struct.pack("=IIII", 0, at["x.bt"], at["u64 the_line"], 5 << 10 | 2),
+            )
         )
     assert "the_line" in caught.value.log
 
 
 def test_what_a_program_writes_to_a_ring_buffer_is_read(keep: Keep) -> None:
     ring_fd = keep(bpf.create_map(MapType.RINGBUF, 0, 0, PAGE, name="events"))
-    program = keep(bpf.load_program(ProgramType.RAW_TRACEPOINT, send_first_argument(ring_fd)))
+    program = keep(bpf.load_program(bpf.ProgramImage(ProgramType.RAW_TRACEPOINT, send_first_argument(ring_fd))))
     ring = RingBuffer(ring_fd, PAGE)
     assert ring.wait(0) is False
     for value in (11, 22, 33):
@@ -300,7 +316,7 @@ def test_what_a_program_writes_to_a_ring_buffer_is_read(keep: Keep) -> None:
 
 def test_a_ring_buffer_takes_records_again_after_it_was_full_and_read(keep: Keep) -> None:
     ring_fd = keep(bpf.create_map(MapType.RINGBUF, 0, 0, PAGE))
-    program = keep(bpf.load_program(ProgramType.RAW_TRACEPOINT, send_first_argument(ring_fd)))
+    program = keep(bpf.load_program(bpf.ProgramImage(ProgramType.RAW_TRACEPOINT, send_first_argument(ring_fd))))
     ring = RingBuffer(ring_fd, PAGE)
     sent: list[int] = []
     received: list[int] = []
@@ -325,13 +341,13 @@ def test_a_ring_buffer_of_another_size_is_refused(keep: Keep) -> None:
 
 
 def test_a_program_that_cannot_be_run_by_hand_says_so(keep: Keep) -> None:
-    program = keep(bpf.load_program(ProgramType.TRACEPOINT, RETURN_0))
+    program = keep(bpf.load_program(bpf.ProgramImage(ProgramType.TRACEPOINT, RETURN_0)))
     with pytest.raises(KernelError, match="programs of this type cannot be run by hand"):
         bpf.test_run(program, ctx_in=u64(0))
 
 
 def test_a_raw_tracepoint_is_linked_until_its_fd_is_closed(keep: Keep) -> None:
-    program = keep(bpf.load_program(ProgramType.RAW_TRACEPOINT, RETURN_0))
+    program = keep(bpf.load_program(bpf.ProgramImage(ProgramType.RAW_TRACEPOINT, RETURN_0)))
     link = bpf.raw_tracepoint_open("sys_exit", program)
     link_type, _, program_id = struct.unpack_from("=III", bpf.object_info(link))
     assert (link_type, program_id) == (1, struct.unpack_from("=4xI", bpf.object_info(program))[0])
@@ -339,7 +355,7 @@ def test_a_raw_tracepoint_is_linked_until_its_fd_is_closed(keep: Keep) -> None:
 
 
 def test_a_raw_tracepoint_that_does_not_exist_says_so(keep: Keep) -> None:
-    program = keep(bpf.load_program(ProgramType.RAW_TRACEPOINT, RETURN_0))
+    program = keep(bpf.load_program(bpf.ProgramImage(ProgramType.RAW_TRACEPOINT, RETURN_0)))
     with pytest.raises(KernelError, match=r"tracepoint 'no_such': .*the kernel has no such tracepoint"):
         bpf.raw_tracepoint_open("no_such", program)
 

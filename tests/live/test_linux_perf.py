@@ -71,7 +71,8 @@ class Counter:
     def __init__(self, keep: Keep, kind: ProgramType, pid: int, attach_type: int = 0, others: bool = False) -> None:
         self.map = keep(bpf.create_map(MapType.ARRAY, 4, 8, 1, name="hits"))
         code = count_hits(self.map, pid, others)
-        self.program = keep(bpf.load_program(kind, code, name="count", expected_attach_type=attach_type))
+        image = bpf.ProgramImage(kind, code, name="count", expected_attach_type=attach_type)
+        self.program = keep(bpf.load_program(image))
 
     @property
     def hits(self) -> int:

@@ -178,10 +178,10 @@ def test_two_hundred_variables_are_alive_at_once() -> None:
 def test_more_memory_than_the_kernel_gives_is_a_compile_error() -> None:
     strings = " ".join(f"$s{i} = str(kptr(0));" for i in range(40))
     uses = ", ".join(f"$s{i}" for i in range(40))
-    done = run("-e", f"interval:s:1 {{ {strings} print(({uses})); }}")
+    done = run("-e", f"interval:s:1 {{ {strings} print(({uses})); }}", environment={"BPFTRACE_MAX_STRLEN": "60000"})
     assert done.status == 1
     assert done.stderr.startswith("stdin:1:1-13: ERROR: The probe interval:s:1 needs ")
-    assert " bytes of per-CPU memory at a time, and the kernel gives at most 32768." in done.stderr
+    assert " bytes of per-CPU memory at a time, and the kernel gives at most 4194304." in done.stderr
 
 
 def test_a_sum_over_many_cpus_is_a_loop_that_the_verifier_accepts() -> None:

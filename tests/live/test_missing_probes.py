@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from tracing import run
+from tracing import Finished, run
 
 pytestmark = pytest.mark.live
 
@@ -80,8 +80,9 @@ def test_a_filter_that_keeps_none_leaves_those_of_the_tracer_itself() -> None:
 
 
 def test_without_any_probe_left_there_is_nothing_to_attach() -> None:
-    done = run("--probe-filter", "^nothing$", "-e", "interval:ms:10 { exit(); }")
-    assert (done.status, done.stderr) == (1, "ERROR: No probes to attach\n")
+    script = "interval:ms:10 { exit(); }"
+    assert run("--probe-filter", "^nothing$", "-e", script) == Finished(1, "No probes to attach\n", "")
+    assert run("-q", "--probe-filter", "^nothing$", "-e", script) == Finished(1, "", "")
 
 
 def test_a_filter_that_is_no_regular_expression_is_told() -> None:

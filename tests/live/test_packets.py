@@ -159,8 +159,8 @@ from pyroute2 import IPRoute
 LOAD = '''
 import sys, time
 from pybpftrace.core.linux import bpf
-from pybpftrace.plugins.probes.packet_links import FilterLink
-fd = bpf.load_program(bpf.ProgramType.SCHED_CLS, bytes.fromhex("b7000000ffffffff9500000000000000"))
+from pybpftrace.plugins.probes.links.packet import FilterLink
+fd = bpf.load_program(bpf.ProgramImage(bpf.ProgramType.SCHED_CLS, bytes.fromhex("b7000000ffffffff9500000000000000")))
 links = [FilterLink("lo", 1, direction, fd) for direction in ("ingress", "egress")]
 print("attached", flush=True)
 if sys.argv[1] == "close":

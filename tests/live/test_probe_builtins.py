@@ -9,7 +9,7 @@ from functools import cache
 import pytest
 from markers import HEADER
 from programs import build
-from pybpftrace.core.compilation import CompileOptions
+from pybpftrace.core.compile_options import CompileOptions
 from pybpftrace.core.diagnostics import CompileError, Diagnostics
 from pybpftrace.core.pipeline import Pipeline, StageStopped, plugin_manager
 from pybpftrace.core.registry import builtin_objects
@@ -65,6 +65,7 @@ POINTS = {
 FUNCTIONS = ("kprobe", "kretprobe", "uprobe", "uretprobe")
 TRAMPOLINES = ("fentry", "fexit")
 PERF = ("profile", "interval", "software", "hardware", "watchpoint")
+SIGNALLING = (*FUNCTIONS, "usdt", "tracepoint", "rawtracepoint", *TRAMPOLINES, "profile")
 EVERYWHERE = tuple(POINTS)
 
 ARGUMENT = "The argN builtin can only be used with 'kprobes', 'uprobes' and 'usdt' probes"
@@ -72,6 +73,13 @@ ARGUMENTS = (
     "The args builtin can only be used with tracepoint, rawtracepoint, fentry/fexit, and uprobe probes ({} used here)"
 )
 RETURNED = "The retval builtin can only be used with 'kretprobe' and 'uretprobe' and 'fentry' probes"
+
+
+def _words(name: str) -> dict[str, str]:
+    """The errors of those probe types that `probetype` has other words for."""
+    words = {"begin": "special", "end": "special", "self": "special", "bench": "benchmark"}
+    return {provider: f"{name}() can not be used for this probetype {word}" for provider, word in words.items()}
+
 
 #: expression, the probe types that it may be used in, the error in all others, and the different ones.
 TABLE: tuple[tuple[str, tuple[str, ...], str, dict[str, str]], ...] = (
@@ -91,6 +99,27 @@ TABLE: tuple[tuple[str, tuple[str, ...], str, dict[str, str]], ...] = (
     ),
     ("func", (*FUNCTIONS, *TRAMPOLINES), "The func builtin can not be used with '{}' probes", {}),
     ('reg("ip")', (*FUNCTIONS, "usdt", *PERF), 'reg can not be used with "{}" probes', {}),
+    ('uaddr("tick")', ("uprobe", "uretprobe", "usdt"), '__builtin_uaddr can not be used with "{}" probes', {}),
+    ("{{ signal(9); 1 }}", SIGNALLING, "signal() can not be used for this probetype {}", _words("signal")),
+    (
+        "{{ signal_thread(9); 1 }}",
+        SIGNALLING,
+        "signal_thread() can not be used for this probetype {}",
+        _words("signal_thread"),
+    ),
+    ("{{ override(0); 1 }}", ("kprobe",), "override() can only be used inside kprobes", {}),
+    (
+        "path((struct path *)8)",
+        (*TRAMPOLINES, "iter"),
+        "The path function can only be used with 'fentry', 'fexit', 'iter' probes",
+        {},
+    ),
+    (
+        "socket_cookie((struct sock *)8)",
+        ("rawtracepoint", *TRAMPOLINES, "iter"),
+        'socket_cookie can not be used with "{}" probes',
+        {},
+    ),
     ("usermode", EVERYWHERE, "", {}),
     ("probe", EVERYWHERE, "", {}),
     ("kstack", EVERYWHERE, "", {}),

@@ -647,7 +647,8 @@ def test_keys_may_be_values_of_the_same_map() -> None:
 def test_every_form_of_delete_removes_one_key() -> None:
     script = """begin {
         @a[1] = 1; @a[2] = 2; @a[3] = 3; @b[1, "x"] = 1; @b[1, "y"] = 2; @s = 5; @c[1] = count(); @c[2] = count();
-        delete(@a, 1); delete(@a[2]); delete(@b[1, "x"]); delete(@s); delete(@c, 1); delete(@a[7]);
+        _ = delete(@a, 1); _ = delete(@a[2]); _ = delete(@b[1, "x"]); _ = delete(@s); _ = delete(@c, 1);
+        _ = delete(@a[7]);
     }"""
     assert maps(script) == {"@a[3]: 3", "@b[1, y]: 2", "@c[2]: 1"}
 

@@ -12,6 +12,9 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
+
+from json_lines import checked_lines
 
 PYBPFTRACE = [sys.executable, "-m", "pybpftrace"]
 #: How long anything may take before a test gives up; not a measure of speed.
@@ -35,13 +38,21 @@ def run(*arguments: str, environment: dict[str, str] | None = None) -> Finished:
         env={**os.environ, **(environment or {})},
         check=False,
     )
+    check_json(arguments, done.stdout)
     return Finished(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+
+
+def check_json(arguments: Sequence[str], stdout: bytes) -> None:
+    """What a command with `-f json` printed fits the published schema, but for what stays plain text everywhere."""
+    if ("-f", "json") in pairwise(arguments) and "-o" not in arguments:
+        checked_lines(b"".join(line for line in stdout.splitlines(keepends=True) if line.startswith(b"{")))
 
 
 class Tracer:
     """A running command; its output is collected as it comes."""
 
     def __init__(self, *arguments: str) -> None:
+        self._arguments = arguments
         self.process = subprocess.Popen(
             [*PYBPFTRACE, *arguments],
             stdout=subprocess.PIPE,
@@ -82,6 +93,7 @@ class Tracer:
         status = self.process.wait(timeout=PATIENCE)
         for thread in self._threads:
             thread.join(PATIENCE)
+        check_json(self._arguments, self._collected["stdout"])
         return Finished(
             status,
             self._collected["stdout"].decode(errors="replace"),

@@ -8,7 +8,8 @@ from typing import Any, cast
 from pybpftrace.core import ast
 from pybpftrace.core.c_preamble import load_c_types
 from pybpftrace.core.c_types import CTypes
-from pybpftrace.core.compilation import Compilation, CompileOptions
+from pybpftrace.core.compilation import Compilation
+from pybpftrace.core.compile_options import CompileOptions
 from pybpftrace.core.diagnostics import format_all
 from pybpftrace.core.registry import Registry
 from pybpftrace.core.source import Source

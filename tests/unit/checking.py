@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from pybpftrace.core.artifacts import TypedProgram
-from pybpftrace.core.compilation import CompileOptions
+from pybpftrace.core.compile_options import CompileOptions
 from pybpftrace.core.diagnostics import CompileError, Diagnostics, format_all
 from pybpftrace.core.hookspecs import hookimpl
 from pybpftrace.core.pipeline import Pipeline, StageStopped, plugin_manager

@@ -12,11 +12,25 @@ from pybpftrace.core.artifacts import CompiledProgram, EventSpec, FailureSite, M
 from pybpftrace.core.config import Config
 from pybpftrace.core.emitter import Value
 from pybpftrace.core.function import Function
+from pybpftrace.core.map_batches import MapBatch
+from pybpftrace.core.output import CodePlace
+from pybpftrace.core.probe import ConcretePoint
 from pybpftrace.core.records import is_long_string, record_layout
 from pybpftrace.core.registry import builtin_objects
 from pybpftrace.core.run import RunOptions
-from pybpftrace.core.source import Source
-from pybpftrace.core.types import INT64, OwnedType, String, Struct, Type, round_up, size_of, tuple_layout
+from pybpftrace.core.source import SavedSpan, Source
+from pybpftrace.core.types import (
+    INT64,
+    UINT64,
+    Buffer,
+    OwnedType,
+    String,
+    Struct,
+    Type,
+    round_up,
+    size_of,
+    tuple_layout,
+)
 from pybpftrace.passes.output.rendering import ValueRendering
 from pybpftrace.plugins.formats.json import JsonFormat
 from pybpftrace.plugins.formats.text import Text, TextFormat
@@ -35,19 +49,45 @@ FUNCTIONS = functions()
 class Symbols:
     """Two kernel functions and one function of process 7."""
 
+    def __init__(self, *, shows_source: bool = False) -> None:
+        self._shows_source = shows_source
+
     def kernel(self, address: int) -> tuple[str, int] | None:
         return {0xFFFF0063: ("begin", 99), 0xFFFF006A: ("run", 106)}.get(address)
 
     def user(self, pid: int, address: int) -> tuple[str | None, int, str | None]:
-        return ("leaf", 0, "./t1") if (pid, address) == (7, 0x401126) else (None, 0, None)
+        offset = address - 0x401126
+        return ("leaf", offset, "./t1") if pid == 7 and 0 <= offset < 16 else (None, 0, None)
+
+    def source(self, pid: int, address: int) -> tuple[CodePlace, ...]:
+        if not self._shows_source:
+            return ()
+        inlined, whole = CodePlace("inner", "/src/a.h", 3), CodePlace("leaf", "/src/a.c", 14)
+        return {0x401130: (inlined, whole), 0x401131: (CodePlace("leaf", "", 0),)}.get(address, ())
+
+    def remembered(self, pid: int, style: str, make: Callable[[int], bytes]) -> Made:
+        return Made(make)
+
+
+class Made(dict[int, bytes]):
+    """What `make` makes of any key."""
+
+    def __init__(self, make: Callable[[int], bytes]) -> None:
+        self.__dict__["make"] = make
+
+    def __missing__(self, key: int) -> bytes:
+        made: bytes = self.__dict__["make"](key)
+        return made
 
 
 def rendering(**config: Any) -> ValueRendering:
-    return ValueRendering(Config(**config), FUNCTIONS, Symbols())
+    return ValueRendering(Config(**config), FUNCTIONS, Symbols(shows_source=config.get("show_debug_info", False)))
 
 
 def pack(type_: Type, value: Any) -> bytes:
     """A value as a program stores it."""
+    if isinstance(type_, Buffer):
+        return (len(value).to_bytes(4, "little") + value).ljust(type_.size, b"\0")
     if isinstance(value, bytes):
         return value[: size_of(type_)].ljust(size_of(type_), b"\0")
     if isinstance(value, list):
@@ -144,8 +184,8 @@ class FakeSession:
     def read_span(self) -> bytes:
         return self._spans.pop(0) if self._spans else b""
 
-    def read_map(self, spec: MapSpec) -> list[tuple[bytes, bytes | list[bytes]]]:
-        return self._contents.get(spec.name, [])
+    def read_map(self, spec: MapSpec) -> Iterator[MapBatch]:
+        yield MapBatch.of(spec, self._contents.get(spec.name, []))
 
     def clear_map(self, spec: MapSpec) -> None:
         self.calls.append(f"clear {spec.name}")
@@ -159,6 +199,9 @@ class FakeSession:
 
     def finished(self) -> bool:
         return not self._spans
+
+    def detach(self, is_meant: Callable[[ConcretePoint], bool]) -> int:
+        return sum(is_meant(program.point) for program in self.program.programs)
 
     def stop(self) -> None:
         self.calls.append("stop")
@@ -190,8 +233,10 @@ class FakeOutput:
     def __init__(self, *, json: bool = False, **config: Any) -> None:
         self.rendering = rendering(**config)
         self.format = JsonFormat(self.rendering) if json else TextFormat(self.rendering)
+        self.guards_notices = False
         self.exiting = False
         self.status: int | None = None
+        self.points: list[ConcretePoint] = []
         self.chunks: list[bytes] = []
         self.calls: list[str] = []
         self.write = self.chunks.append
@@ -203,6 +248,9 @@ class FakeOutput:
     def error(self, message: str) -> None:
         self.calls.append(f"error {message}")
 
+    def report(self, level: str, place: Sequence[SavedSpan], text: bytes) -> None:
+        self.calls.append(f"report {level} {place[0]} {text!r}")
+
     def print_map(self, name: str, *, top: int = 0, divisor: int = 1) -> None:
         self.calls.append(f"print {name} {top} {divisor}")
 
@@ -211,6 +259,11 @@ class FakeOutput:
 
     def zero_map(self, name: str) -> None:
         self.calls.append(f"zero {name}")
+
+    def detach(self, is_meant: Callable[[ConcretePoint], bool]) -> int:
+        found = [point for point in self.points if is_meant(point)]
+        self.calls += [f"detach {point.name}" for point in found]
+        return len(found)
 
     def exit(self, code: int) -> None:
         self.status, self.exiting = code, True
@@ -251,11 +304,20 @@ class Call:
     def map_name(self, index: int) -> str | None:
         return self._maps.get(index)
 
+    def map_of(self, index: int) -> str:
+        return self._maps[index]
+
+    def map_key(self, index: int, key_index: int | None = None) -> Value | None:
+        return None
+
     def error(self, message: str, index: int | None = None, *, hints: Sequence[str] = ()) -> None:
         self.errors.append(message)
 
     def warning(self, message: str, index: int | None = None) -> None:
         self.warnings.append(message)
+
+    def place(self) -> tuple[SavedSpan, ...]:
+        return ((1, 9, 1, 20),)
 
     def value(self, index: int) -> Value:
         return Value(f"argument {index}", self.types[index])
@@ -280,6 +342,8 @@ class Machine:
         self.globals: dict[str, int] = settings.pop("globals", {})
         self.ended = False
         self.cpus = 2
+        #: Where each CPU's part of a scalar map's value is; 0 for one that has none.
+        self.parts: dict[str, Sequence[int]] = {}
         self._helpers = helpers or {}
         self._free = 0
         self._skipping = 0
@@ -338,13 +402,24 @@ class Machine:
             self.memory[at : at + len(data)] = data
 
     def zero(self, address: Value, size: int) -> None:
-        at = int(address.handle)  # type: ignore[call-overload]
-        self.memory[at : at + size] = bytes(size)
+        if not self._skipping:
+            at = int(address.handle)  # type: ignore[call-overload]
+            self.memory[at : at + size] = bytes(size)
+
+    def map_part(self, name: str, cpu: Value) -> Value:
+        return Value(self.parts[name][int(cpu.handle)], INT64)  # type: ignore[call-overload]
 
     def atomic_add(self, address: Value, value: Value, offset: int = 0) -> None:
+        if self._skipping:
+            return
         at = int(address.handle) + offset  # type: ignore[call-overload]
         total = int.from_bytes(self.memory[at : at + 8], "little") + _u64(value)
         self.memory[at : at + 8] = (total & (1 << 64) - 1).to_bytes(8, "little")
+
+    def raise_to(self, address: Value, value: Value) -> None:
+        known = self.load(address, UINT64)
+        if _u64(value) > _u64(known):
+            self.store(address, Value(_u64(value), UINT64))
 
     def offset(self, address: Value, distance: int | Value) -> Value:
         step = distance if isinstance(distance, int) else int(distance.handle)  # type: ignore[call-overload]
@@ -353,6 +428,9 @@ class Machine:
     def scratch(self, size: int, *, string: bool = False) -> Value:
         self._free += 4096
         return Value(self._free, INT64)
+
+    def at_most(self, limit: int, value: Value) -> Value:
+        return Value(min(limit, _u64(value)), value.type)
 
     def for_each_cpu(self, body: Callable[[Value], None]) -> None:
         for cpu in range(self.cpus):
@@ -365,6 +443,9 @@ class Machine:
         self.calls.append(("read_string", space, limit, address.handle, capacity))
         return Value(destination.handle, String(capacity), Value(5, INT64))
 
+    def pretended_time(self) -> Value | None:
+        return None
+
     def global_value(self, name: str) -> Value:
         return Value(self.globals[name], INT64)
 
@@ -374,6 +455,10 @@ class Machine:
     def count_failure(self, helper: str, code: Value, message: str = "") -> None:
         if not self._skipping:
             self.failures.append((helper, _s64(code), message))
+
+    def count_failed_read(self, helper: str, code: Value) -> None:
+        if _s64(code) < 0:
+            self.count_failure(helper, code)
 
     def end_probe(self) -> None:
         self.ended = True

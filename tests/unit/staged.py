@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any, cast
 
 from pybpftrace.core import ast
-from pybpftrace.core.compilation import Compilation, CompileOptions
+from pybpftrace.core.compilation import Compilation
+from pybpftrace.core.compile_options import CompileOptions
 from pybpftrace.core.config import Config
 from pybpftrace.core.diagnostics import format_diagnostic
 from pybpftrace.core.pipeline import Pass

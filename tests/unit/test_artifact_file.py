@@ -27,6 +27,7 @@ from pybpftrace.core.config import Config
 from pybpftrace.core.probe import ConcretePoint
 from pybpftrace.core.source import Source
 from pybpftrace.core.target.dependency import Dependency
+from pybpftrace.core.type_data import from_data, to_data
 from pybpftrace.core.types import (
     BOOL,
     INT8,
@@ -49,8 +50,6 @@ from pybpftrace.core.types import (
     Struct,
     Tuple,
     Type,
-    from_data,
-    to_data,
 )
 
 COUNT = OwnedType("count", "count_t", 8, (3, "x"), True, UINT64)
@@ -100,7 +99,7 @@ SAVED = to_bytes(PROGRAM, DEPENDENCIES)
 
 def signed(body: bytes) -> bytes:
     """A file whose checksum fits, whatever is in it."""
-    return b"pybpftrace-program 3 %s %d\n%s" % (blake2b(body, digest_size=16).hexdigest().encode(), len(body), body)
+    return b"pybpftrace-program 5 %s %d\n%s" % (blake2b(body, digest_size=16).hexdigest().encode(), len(body), body)
 
 
 def body() -> list[object]:
@@ -172,8 +171,8 @@ def test_saving_to_a_device_writes_to_it_and_leaves_it_a_device() -> None:
     [
         (b"", "x: not a pybpftrace program"),
         (b"#!/bin/sh\n", "x: not a pybpftrace program"),
-        (SAVED.replace(b"m 3 ", b"m 1 ", 1), "x: in format version 1, only 3 is read here: compile it again"),
-        (SAVED.replace(b"m 3 ", b"m \x1b[31m ", 1), "x: in format version ?[31m, only"),
+        (SAVED.replace(b"m 5 ", b"m 1 ", 1), "x: in format version 1, only 5 is read here: compile it again"),
+        (SAVED.replace(b"m 5 ", b"m \x1b[31m ", 1), "x: in format version ?[31m, only"),
         (SAVED[:-1], "x: truncated"),
         (SAVED[:20], "x: truncated"),
         (SAVED + b"x", "x: corrupt (the checksum does not fit)"),
@@ -241,6 +240,7 @@ def test_a_forged_value_anywhere_gives_an_artifact_error_or_a_program_that_saves
         {"programs": (replace(PROGRAM.programs[0], relocations=(Relocation(2, "map", "@"),)),)},
         {"programs": (replace(PROGRAM.programs[0], relocations=(Relocation(0, "map", "@gone"),)),)},
         {"programs": (replace(PROGRAM.programs[0], relocations=(Relocation(3, "kfunc", "f"),)),)},
+        {"programs": (replace(PROGRAM.programs[0], relocations=(Relocation(2, "kernel_symbol", "f"),)),)},
         {"programs": (replace(PROGRAM.programs[0], lines=(LineInfo(3, 1, 1),)),)},
         {"programs": (replace(PROGRAM.programs[0], functions=(FunctionInfo(1, 7, "f"),)),)},
         {"programs": (replace(PROGRAM.programs[0], functions=(FunctionInfo(0, 7, "f"), FunctionInfo(3, 7, "g"))),)},
@@ -259,9 +259,17 @@ def test_parts_that_do_not_fit_together_are_refused(wrong: dict[str, object]) ->
         from_bytes(to_bytes(replace(PROGRAM, **wrong)), "x")  # type: ignore[arg-type]  # deliberately wrong
 
 
-def test_the_call_of_a_kernel_function_is_one_slot_and_needs_no_map() -> None:
-    call = Relocation(2, "kfunc", "bpf_session_is_return")
-    program = replace(PROGRAM, programs=(replace(PROGRAM.programs[0], relocations=(call,)),))
+@pytest.mark.parametrize(
+    "relocation",
+    [
+        Relocation(2, "kfunc", "bpf_session_is_return"),
+        Relocation(1, "kernel_symbol", "vfs_read"),
+        Relocation(1, "kernel_variable", "runqueues"),
+    ],
+    ids=lambda relocation: relocation.kind,
+)
+def test_what_is_the_kernels_needs_no_map_and_a_call_is_one_slot(relocation: Relocation) -> None:
+    program = replace(PROGRAM, programs=(replace(PROGRAM.programs[0], relocations=(relocation,)),))
     assert from_bytes(to_bytes(program), "x")[0] == program
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import lzma
 import os
 import shutil
 import signal
@@ -13,6 +14,7 @@ import pytest
 from pybpftrace.core.binary.elf import ElfFile
 from pybpftrace.core.binary.mappings import ProcessMappings
 from pybpftrace.core.binary.user_symbols import UserFrame, UserSymbols
+from pybpftrace.core.linux.mapping_records import Executed, Forked, Mapped, Record
 
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc to build programs")
 
@@ -147,7 +149,7 @@ def test_a_function_of_a_shared_library_resolves_to_the_library(tmp_path: Path, 
 def test_a_stripped_program_gives_its_module_and_the_place_in_its_file(tmp_path: Path, start: Start) -> None:
     program = build(tmp_path / "program", "-s")
     child = start(program)
-    frame = UserSymbols(debug_directory=str(tmp_path / "none")).resolve(child.pid, child.at["function"])
+    frame = UserSymbols([str(tmp_path / "none")]).resolve(child.pid, child.at["function"])
     found = ProcessMappings.of(child.pid).find(child.at["function"])
     assert found is not None
     assert frame == UserFrame(None, found[1], str(program))
@@ -172,7 +174,7 @@ def test_the_symbols_of_a_stripped_program_come_from_its_debug_file(tmp_path: Pa
     program = build(tmp_path / "program")
     install_debug_file(program, tmp_path / "debug")
     child = start(program)
-    symbols = UserSymbols(debug_directory=str(tmp_path / "debug"))
+    symbols = UserSymbols([str(tmp_path / "debug")])
     assert symbols.resolve(child.pid, child.at["function"] + 1) == UserFrame("target_function", 1, str(program))
 
 
@@ -185,8 +187,159 @@ def test_a_debug_file_of_another_build_is_not_believed(tmp_path: Path, start: St
     install_debug_file(other, tmp_path / "debug", build_id)
     subprocess.run(["strip", program], check=True)
     child = start(program)
-    symbols = UserSymbols(debug_directory=str(tmp_path / "debug"))
+    symbols = UserSymbols([str(tmp_path / "debug")])
     assert symbols.resolve(child.pid, child.at["function"]).symbol is None
+
+
+@needs_objcopy
+@pytest.mark.parametrize("place", ["program.debug", ".debug/program.debug"])
+def test_the_symbols_of_a_stripped_program_come_from_the_file_that_its_debug_link_names(
+    tmp_path: Path, start: Start, place: str
+) -> None:
+    program, debug = build(tmp_path / "program", "-Wl,--build-id=none"), tmp_path / place
+    debug.parent.mkdir(exist_ok=True)
+    subprocess.run(["objcopy", "--only-keep-debug", program, debug], check=True)
+    subprocess.run(["objcopy", "--strip-all", f"--add-gnu-debuglink={debug}", program], check=True)
+    child = start(program)
+    frame = UserSymbols().resolve(child.pid, child.at["function"] + 1)
+    assert frame == UserFrame("target_function", 1, str(program))
+    debug.write_bytes(debug.read_bytes() + b"\0")  # of another build, as its checksum says
+    assert UserSymbols().resolve(child.pid, child.at["function"]).symbol is None
+
+
+@needs_objcopy
+def test_the_symbols_of_a_stripped_program_come_out_of_its_compressed_section(tmp_path: Path, start: Start) -> None:
+    program, debug = build(tmp_path / "program"), tmp_path / "symbols"
+    subprocess.run(["objcopy", "--only-keep-debug", program, debug], check=True)
+    packed = tmp_path / "symbols.xz"
+    packed.write_bytes(lzma.compress(debug.read_bytes()))
+    subprocess.run(["objcopy", "--strip-all", f"--add-section=.gnu_debugdata={packed}", program], check=True)
+    child = start(program)
+    frame = UserSymbols().resolve(child.pid, child.at["function"] + 1)
+    assert frame == UserFrame("target_function", 1, str(program))
+
+
+@needs_objcopy
+@pytest.mark.parametrize("content", [b"", b"nonsense", lzma.compress(b"no ELF"), lzma.compress(bytes(1 << 20))[:-60]])
+def test_a_compressed_section_that_cannot_be_read_leaves_the_program_stripped(
+    tmp_path: Path, start: Start, content: bytes
+) -> None:
+    program, packed = build(tmp_path / "program"), tmp_path / "symbols.xz"
+    packed.write_bytes(content)
+    subprocess.run(["objcopy", "--strip-all", f"--add-section=.gnu_debugdata={packed}", program], check=True)
+    child = start(program)
+    assert UserSymbols().resolve(child.pid, child.at["function"]).symbol is None
+
+
+JIT = r"""
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+int main(void)
+{
+    char line[100];
+    void *code = mmap(0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    printf("code %p\nend 0\n", code);
+    fflush(stdout);
+    return !fgets(line, sizeof line, stdin);
+}
+"""
+
+
+@pytest.fixture
+def compiles_itself(tmp_path: Path, start: Start) -> Iterator[tuple[Child, Path]]:
+    """A process with code of its own, and the list of it that it might write."""
+    child = start(build(tmp_path / "program", source=JIT))
+    listed = Path(f"/tmp/perf-{child.pid}.map")
+    yield child, listed
+    listed.unlink(missing_ok=True)
+
+
+def test_code_that_a_process_has_compiled_itself_is_named_by_its_list_running_and_ended(
+    compiles_itself: tuple[Child, Path]
+) -> None:
+    child, listed = compiles_itself
+    at, symbols = child.at["code"], UserSymbols()
+    assert symbols.resolve(child.pid, at) == UserFrame(None, at, None)
+    listed.write_text(f"{at:x} 20 js:run\n")
+    assert symbols.resolve(child.pid, at + 4) == UserFrame("js:run", 4, str(listed))
+    child.end()
+    with listed.open("a") as file:
+        file.write(f"{at + 32:x} 20 js:late\n")
+    assert symbols.resolve(child.pid, at + 33) == UserFrame("js:late", 1, str(listed))
+
+
+def test_a_list_that_is_not_the_processs_own_file_is_not_read(
+    compiles_itself: tuple[Child, Path], tmp_path: Path
+) -> None:
+    child, listed = compiles_itself
+    elsewhere = tmp_path / "list"
+    elsewhere.write_text(f"{child.at['code']:x} 20 js:run\n")
+    listed.symlink_to(elsewhere)
+    assert UserSymbols().resolve(child.pid, child.at["code"]).symbol is None
+
+
+def test_the_list_of_a_process_in_namespaces_of_its_own_has_its_number_there(tmp_path: Path, start: Start) -> None:
+    if subprocess.run(["unshare", "-m", "-p", "-f", "true"], capture_output=True).returncode:
+        pytest.skip("needs permission to make namespaces")
+    build(tmp_path / "program", source=JIT)
+    # The shell is number 1 in there, and the program, which it becomes, stays that.
+    script = 'exec 8<"$0"; mount -t tmpfs none /tmp && cp /proc/self/fd/8 /tmp/program && exec /tmp/program'
+    child = start("unshare", "-m", "-p", "-f", "sh", "-c", script, tmp_path / "program")
+    (inner,) = map(int, Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text().split())
+    at = child.at["code"]
+    Path(f"/proc/{inner}/root/tmp/perf-1.map").write_text(f"{at:x} 20 js:run\n")
+    symbols = UserSymbols()
+    assert symbols.resolve(inner, at + 1) == UserFrame("js:run", 1, "/tmp/perf-1.map")
+    os.kill(inner, signal.SIGKILL)
+    child.process.wait()
+    assert symbols.resolve(inner, at + 2) == UserFrame("js:run", 2, "/tmp/perf-1.map")
+
+
+CPP = """
+namespace ns { template<class T> struct K { static int meth(int, const char *); };
+template<class T> __attribute__((noinline)) int K<T>::meth(int x, const char *s) { return x + (s != 0); } }
+"""
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
+@pytest.mark.parametrize(("demangles", "name"), [(True, "ns::K<int>::meth(int, char const*)"),
+                                                 (False, "_ZN2ns1KIiE4methEiPKc")])  # fmt: skip
+def test_cpp_names_have_their_parameters_unless_they_are_left_mangled(
+    tmp_path: Path, start: Start, demangles: bool, name: str
+) -> None:
+    source = tmp_path / "program.cc"
+    source.write_text(
+        CPP + "#include <cstdio>\nint main() { printf(\"function %p\\nend 0\\n\", (void *)ns::K<int>::meth);"
+        " fflush(stdout); getchar(); }"
+    )
+    subprocess.run(["g++", "-O1", "-w", "-o", tmp_path / "program", source], check=True)
+    child = start(tmp_path / "program")
+    assert UserSymbols(demangles=demangles).resolve(child.pid, child.at["function"]).symbol == name
+
+
+def test_where_nothing_is_to_be_remembered_a_process_that_ended_resolves_to_nothing(
+    tmp_path: Path, start: Start
+) -> None:
+    child = start(build(tmp_path / "program"))
+    symbols = UserSymbols(remembers=False)
+    assert symbols.resolve(child.pid, child.at["function"]).symbol == "target_function"
+    child.end()
+    assert symbols.resolve(child.pid, child.at["function"]) == UserFrame(None, child.at["function"], None)
+
+
+def test_binaries_are_read_when_a_process_is_remembered_where_that_is_not_left_to_the_first_address(
+    tmp_path: Path, start: Start
+) -> None:
+    program = build(tmp_path / "program")
+    child = start(program)
+    lazy, eager = UserSymbols(), UserSymbols(is_lazy=False)
+    lazy.remember(child.pid)
+    eager.remember(child.pid)
+    child.end()
+    program.unlink()
+    assert lazy.resolve(child.pid, child.at["function"]).symbol is None
+    assert eager.resolve(child.pid, child.at["function"]).symbol == "target_function"
 
 
 def test_code_that_the_kernel_maps_into_every_process_resolves(tmp_path: Path, start: Start) -> None:
@@ -323,7 +476,7 @@ def test_a_file_that_is_replaced_while_it_is_opened_lends_its_symbols_to_nobody(
     program = build(tmp_path / "program", "-no-pie")
     other = build(tmp_path / "new", "-no-pie", function="another_function")
     child = start(program)
-    monkeypatch.setattr("pybpftrace.core.binary.user_symbols.ElfFile", lambda path: ElfFile(str(other)))
+    monkeypatch.setattr("pybpftrace.core.binary.mapped_binaries.ElfFile", lambda path: ElfFile(str(other)))
     symbols = UserSymbols()
     assert symbols.resolve(child.pid, child.at["function"]).symbol is None
     monkeypatch.undo()
@@ -437,3 +590,69 @@ def test_no_more_processes_than_a_bound_are_remembered(monkeypatch: pytest.Monke
         for sleeper in sleepers:
             sleeper.kill()
             sleeper.wait()
+
+
+def told(child: Child) -> list[Record]:
+    """What the kernel tells of the mappings that a child has now."""
+    return [
+        Mapped(child.pid, m.start, m.end - m.start, m.offset, m.device, m.inode, os.fsencode(m.path) or b"//anon")
+        for m in ProcessMappings.of(child.pid)
+        if m.executable
+    ]
+
+
+def test_a_process_that_ended_before_anybody_looked_resolves_by_what_the_kernel_told_of_it(
+    tmp_path: Path, start: Start
+) -> None:
+    program = build(tmp_path / "program")
+    child = start(program)
+    records = told(child)
+    child.end()
+    symbols = UserSymbols()
+    symbols.news = lambda: [Executed(child.pid), *records]
+    assert symbols.resolve(child.pid, child.at["function"] + 1) == UserFrame("target_function", 1, str(program))
+    assert symbols.resolve(child.pid, child.at["heap"]) == UserFrame(None, child.at["heap"], None)
+
+
+def test_a_program_that_was_started_since_has_nothing_of_the_one_before(tmp_path: Path, start: Start) -> None:
+    child = start(build(tmp_path / "program"))
+    symbols = UserSymbols()
+    symbols.hear(told(child))
+    child.end()
+    assert symbols.resolve(child.pid, child.at["function"]).symbol == "target_function"
+    symbols.hear([Executed(child.pid)])
+    assert symbols.resolve(child.pid, child.at["function"]).symbol is None
+
+
+def test_a_fork_has_what_its_parent_had_mapped(tmp_path: Path, start: Start) -> None:
+    child = start(build(tmp_path / "program"))
+    symbols, number = UserSymbols(), 1 << 30
+    symbols.hear([*told(child), Forked(number, child.pid), Forked(number + 1, number + 2)])
+    assert symbols.resolve(number, child.at["function"]).symbol == "target_function"
+    assert symbols.resolve(number + 1, child.at["function"]).symbol is None
+
+
+def test_what_was_mapped_last_is_what_an_address_means(two_programs: tuple[Path, Path], start: Start) -> None:
+    first, second = (start(program) for program in two_programs)
+    symbols = UserSymbols()
+    symbols.hear(told(first))
+    symbols.hear([replace(record, pid=first.pid) for record in told(second)])  # type: ignore[type-var]  # all have one
+    first.end()
+    assert symbols.resolve(first.pid, first.at["function"]).symbol == "second_function"
+
+
+def test_no_more_mappings_than_a_bound_are_noted_of_a_process_that_ended() -> None:
+    symbols = UserSymbols()
+    symbols.hear([Mapped(1 << 30, at << 12, 4096, 0, 1, 2, b"//anon") for at in range(2000)])
+    assert len(symbols._processes[1 << 30].noted) <= 256
+
+
+def test_what_a_process_has_mapped_as_code_names_its_functions_after_it_ended(tmp_path: Path, start: Start) -> None:
+    child = start(build(tmp_path / "program"))
+    symbols = UserSymbols()
+    symbols.remember_code(child.pid)
+    child.end()
+    assert symbols.resolve(child.pid, child.at["function"]).symbol == "target_function"
+    assert symbols.resolve(child.pid, child.at["word"]) == UserFrame(None, child.at["word"], None)
+    symbols.remember_code(1 << 30)
+    assert symbols.resolve(1 << 30, 8).symbol is None

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from checking import Checked
-from pybpftrace.core.compilation import CompileOptions
+from pybpftrace.core.compile_options import CompileOptions
 from pybpftrace.core.target.dependency import Dependency, file_fact
 from pybpftrace.passes.parse.imports import ResolveImports
 from pybpftrace.passes.typecheck.c_modules import BuildCModules

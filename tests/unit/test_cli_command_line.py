@@ -27,6 +27,7 @@ from pybpftrace.cli.usage import UsageError
         (["-p", "0x10", "x"], Arguments(script="x", pid=16)),
         (["--verb", "--out=o", "x"], Arguments(script="x", verbose=True, output="o")),
         (["--pid", "1", "--pid=2", "x"], Arguments(script="x", pid=2)),
+        (["--dwarf-pid", "1", "--dwarf-pid=2", "x"], Arguments(script="x", dwarf_pids=(1, 2))),
         (["-f", "json", "-Bnone", "x"], Arguments(script="x", format="json", buffering="none")),
         (["-k", "x"], Arguments(script="x", report_helper_failures=True)),
         (["--no-warnings", "x"], Arguments(script="x", show_warnings=False)),
@@ -73,7 +74,7 @@ USAGE_ERRORS = [
     (["--du"], "pybpftrace: option '--du' is ambiguous; possibilities: '--dump-ast' '--dump-types'", True),
     ([], "", True),
     (["-v"], "ERROR: USAGE: filename or -e 'program' required.", False),
-    (["-d", "bad", "x"], "ERROR: USAGE: invalid option for -d: bad", False),
+    (["-d", "bad", "x"], "ERROR: USAGE: invalid option for -d: bad (it takes ast, types, codegen, ", False),
     (["-d", "ast,bad", "x"], "ERROR: USAGE: invalid option for -d: bad", False),
     (["-B", "some", "x"], "ERROR: USAGE: -B must be either 'line', 'full', or 'none'.", False),
     (
@@ -152,6 +153,22 @@ def test_a_command_line_is_recalled_as_it_was_parsed_but_not_by_other_code(
     assert recall(words, ["code"]) == parse(words)
     assert recall(words, ["newer code"]) is None
     assert recall([*words, "3"], ["code"]) is None
+
+
+@pytest.mark.parametrize(
+    ("command", "quotes"),
+    [
+        ("sh -c 'echo a'", True),
+        ('sh -c "echo a"', True),
+        ("printf ' '", True),
+        ("printf 'a'", False),
+        ("printf it's a", False),
+        ("ls -l  /", False),
+        ("", False),
+    ],
+)
+def test_quotes_that_only_a_shell_would_understand_are_noticed(command: str, quotes: bool) -> None:
+    assert Arguments(command=command).quotes_blanks is quotes
 
 
 def test_arguments_survive_json() -> None:

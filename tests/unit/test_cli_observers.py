@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pybpftrace.cli.house import InvariantError
+from pybpftrace.api.house import InvariantError
 from pybpftrace.cli.observers import ChangePrinter, Dumper, DumpWriter, Timer, Verifier
 from pybpftrace.core.artifacts import CompiledProgram
 from pybpftrace.core.ast import AttachPoint, Block, Probe, Program

@@ -11,9 +11,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pybpftrace.api.script import TOOLS, find
 from pybpftrace.cli import main
 from pybpftrace.cli.compiler_bench import table
-from pybpftrace.cli.script import TOOLS, find
 from pybpftrace.core.artifact_file import load, save
 from pybpftrace.core.artifacts import CompiledProgram, EventSpec, MapSpec, ProgramSpec, Relocation
 from pybpftrace.core.ast import Program
@@ -112,7 +112,7 @@ def stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeStages:
     fakes = FakeStages()
     monkeypatch.setattr("pybpftrace.passes.builtin_plugins", lambda: [("fakes", fakes)])
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(main, "_refusal", lambda: None)
+    monkeypatch.setattr(main, "refusal", lambda: None)
     monkeypatch.chdir(tmp_path)
     Session.closed = 0
     return fakes
@@ -298,7 +298,7 @@ class TestFormatting:
         monkeypatch.setitem(
             sys.modules, "pybpftrace.passes.parse.format", SimpleNamespace(format_source=format_source)
         )
-        monkeypatch.setattr(main, "_refusal", lambda: "ERROR: no privileges")
+        monkeypatch.setattr(main, "refusal", lambda: "ERROR: no privileges")
 
     def test_it_goes_to_standard_output_byte_for_byte_and_needs_no_privileges(
         self, capfdbinary: pytest.CaptureFixture[bytes]

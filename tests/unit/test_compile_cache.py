@@ -108,7 +108,7 @@ def test_every_fact_of_a_compilation_changes_the_key() -> None:
 def test_the_fingerprint_changes_when_a_source_file_of_ours_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for room in ("core", "passes", "plugins", "cli"):
+    for room in ("core", "passes", "plugins", "api", "cli"):
         (tmp_path / room).mkdir()
     grammar = tmp_path / "passes" / "g.lark"
     grammar.write_text("a")

@@ -549,7 +549,7 @@ CASES: list[tuple[str, str, str]] = [
         "t:1:15-21: ERROR: Unknown function: 'sym'\n"
         "begin { print(sym(1)); }\n"
         "              ~~~~~~\n"
-        "HINT: did you mean 'sum'?\n",
+        "HINT: did you mean 'usym'?\n",
     ),
     (
         "unknown type in sizeof",

@@ -125,7 +125,7 @@ def test_lines_and_columns_count_from_one() -> None:
     source = Source("s", "ab\ncd\n")
     at = source.locate(Span(3, 5))
     assert (at.line, at.column, at.end_line, at.end_column) == (2, 1, 2, 3)
-    assert [source.line_of(offset) for offset in (0, 2, 3, 6)] == [1, 1, 2, 3]
+    assert [source.locate(Span(offset, offset)).line for offset in (0, 2, 3, 6)] == [1, 1, 2, 3]
     assert [source.line(number) for number in (1, 2, 3)] == ["ab", "cd", ""]
 
 

@@ -9,6 +9,7 @@ from pybpftrace.core.dump_columns import type_data, type_text
 from pybpftrace.core.dump_maps import dump_maps, maps_to_data
 from pybpftrace.core.dump_types import dump_types, types_to_data
 from pybpftrace.core.source import Source
+from pybpftrace.core.type_data import from_data, to_data
 from pybpftrace.core.types import (
     INT8,
     INT64,
@@ -21,8 +22,6 @@ from pybpftrace.core.types import (
     Struct,
     Tuple,
     Type,
-    from_data,
-    to_data,
 )
 from test_cli_run import compiled
 from test_typecheck_layouts import typed

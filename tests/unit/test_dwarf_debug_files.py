@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from dwarf_programs import address_of, compiled
-from pybpftrace.core.binary import debug_files
+from pybpftrace.core.binary.debug_files import debug_directories
 from pybpftrace.core.binary.dwarf import Dwarf
 from pybpftrace.core.binary.elf import ElfFile
 
@@ -22,8 +22,8 @@ def split(program: str, debug: Path) -> None:
     subprocess.run(["objcopy", "--strip-debug", program], check=True)
 
 
-def parameter_names(program: str, looked_at: list[str]) -> list[str]:
-    dwarf = Dwarf.open(program, looked_at)
+def parameter_names(program: str, looked_at: list[str], *directories: Path) -> list[str]:
+    dwarf = Dwarf.open(program, looked_at, debug_directories([str(directory) for directory in directories]))
     return [] if dwarf is None else [p.name for p in dwarf.signature(address_of(program, "f")).parameters]
 
 
@@ -47,16 +47,26 @@ def test_a_debug_file_with_another_checksum_is_not_taken(tmp_path: Path) -> None
     assert parameter_names(program, []) == []
 
 
-def test_a_debug_file_is_found_by_build_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("below", ["", "{place}"])
+def test_a_debug_link_names_a_file_in_a_directory_of_the_users(tmp_path: Path, below: str) -> None:
+    program = compiled(tmp_path, "gcc", "-g")
+    first, second = tmp_path / "first", tmp_path / "second"
+    debug = Path(f"{second}{below.format(place=tmp_path)}/apart.debug")
+    split(program, debug)
+    subprocess.run(["objcopy", f"--add-gnu-debuglink={debug}", program], check=True)
+    assert parameter_names(program, []) == []
+    assert parameter_names(program, [], first) == []
+    assert parameter_names(program, [], first, second) == ["a", "s", "p"]
+
+
+def test_a_debug_file_is_found_by_build_id(tmp_path: Path) -> None:
     program = compiled(tmp_path, "gcc", "-g", "-Wl,--build-id")
     with ElfFile(program) as elf:
         build_id = elf.build_id() or ""
     place = tmp_path / "debug" / ".build-id" / build_id[:2] / f"{build_id[2:]}.debug"
     split(program, place)
-    defaults = debug_files.debug_files.__defaults__
-    assert defaults == (debug_files.DEBUG_DIRECTORY,)
-    monkeypatch.setattr(debug_files.debug_files, "__defaults__", (str(tmp_path / "debug"),))
-    assert parameter_names(program, []) == ["a", "s", "p"]
+    assert parameter_names(program, []) == []
+    assert parameter_names(program, [], tmp_path / "debug") == ["a", "s", "p"]
     other = compiled(tmp_path, "gcc", "-g", "-O2", "-Wl,--build-id", name="other")
     shutil.copy(other, place)
-    assert parameter_names(program, []) == []
+    assert parameter_names(program, [], tmp_path / "debug") == []

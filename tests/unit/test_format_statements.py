@@ -138,3 +138,8 @@ def test_blank_lines_between_statements_stay_and_others_go() -> None:
 def test_no_line_ends_with_a_blank() -> None:
     written = formatted("begin {  \n $x = 1;  \n  \n  f();  // a  \n }")
     assert written == "begin\n{\n  $x = 1;\n\n  f(); // a\n}\n"
+
+
+@pytest.mark.parametrize("script", ["if ((1, 2)) {\n}", "while ((1, 2)) {\n}", "if ((a=1)) {\n}"])
+def test_a_tuple_as_a_condition_keeps_the_statement_s_own_parentheses(script: str) -> None:
+    assert statements(script) == script

@@ -23,7 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from program_strategies import programs
 from pybpftrace.core import ast
-from pybpftrace.core.compilation import CompileOptions
+from pybpftrace.core.compile_options import CompileOptions
 from pybpftrace.core.diagnostics import CompileError, Diagnostics, format_all
 from pybpftrace.core.pipeline import Pipeline, StageStopped, plugin_manager
 from pybpftrace.core.source import Source

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from checking import Checked
 from pybpftrace.cli.arguments import Arguments
+from pybpftrace.core.compile_options import CompileOptions
 from pybpftrace.core.diagnostics import CompileError, Diagnostic, Diagnostics, Severity, format_all
 from pybpftrace.passes.typecheck.fold import FoldConstants
 from pybpftrace.passes.typecheck.options import ReplaceOptions
@@ -180,3 +182,20 @@ def test_a_description_that_is_no_literal_makes_the_function_unknown() -> None:
         "WARNING: Function 'getopt' requires the third parameter to be a string literal.",
         "ERROR: Unknown function: 'getopt'",
     ]
+
+
+@pytest.mark.parametrize(
+    ("script", "name"),
+    [
+        ('begin {{ @m[1] = 1; print(@m, {}); }}', "top"),
+        ('begin {{ @m = lhist(1, 0, {}, 1); }}', "max"),
+    ],
+)
+def test_an_option_may_stand_where_a_literal_must(script: str, name: str) -> None:
+    options = CompileOptions(named=((name, "20"),))
+    assert Checked(script.format(f'getopt("{name}", 10)'), options=options).printed == ""
+
+
+def test_an_option_that_is_a_text_is_no_literal_number() -> None:
+    script = 'begin { @m[1] = 1; print(@m, getopt("top", "10")); }'
+    assert Checked(script).messages == ["ERROR: print() expects a int literal (string provided)"]

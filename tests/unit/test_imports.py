@@ -62,7 +62,7 @@ def test_spans_of_an_imported_script_lie_in_the_joined_source_and_show_its_own_n
     program = script.program
     node = next(node for node in ast.walk(program) if isinstance(node, ast.Variable))
     assert program.source.text[node.span.start : node.span.end] == "$here"
-    line = program.source.line_of(node.span.start)
+    line = program.source.locate(node.span).line
     assert program.source.file_line(line) == (str(files / "x.bt"), 3)
     assert program.span.end == len(program.source.text)
 

@@ -70,7 +70,7 @@ def test_the_fields_of_map_create_are_where_the_kernel_has_them(bpf_attributes: 
 
 
 def test_the_fields_of_prog_load_are_where_the_kernel_has_them(bpf_attributes: list[tuple[str, bytes]]) -> None:
-    bpf.load_program(
+    image = bpf.ProgramImage(
         bpf.ProgramType.TRACING,
         bytes(16),
         name="p",
@@ -82,6 +82,7 @@ def test_the_fields_of_prog_load_are_where_the_kernel_has_them(bpf_attributes: l
         attach_btf_obj_fd=5,
         prog_flags=bpf.ProgramFlag.SLEEPABLE,
     )
+    bpf.load_program(image)
     [(command, attributes)] = bpf_attributes
     assert command == "PROG_LOAD"
     # Offsets of union bpf_attr in include/uapi/linux/bpf.h.

@@ -157,6 +157,19 @@ def test_what_names_nothing_is_an_error(attach_point: str, message: str) -> None
     assert matched(f"{attach_point} {{ }}")[0].message == message
 
 
+@pytest.mark.parametrize(
+    ("attach_point", "hint"),
+    [
+        ("open", "did you mean 'place:open'?"),
+        ("plase:open", "did you mean 'place'?"),
+        ("nothing:here", "the first part of a probe is its type, such as 'tracepoint'; -l lists all probes"),
+    ],
+)
+def test_who_leaves_out_the_probe_type_is_told_so(attach_point: str, hint: str) -> None:
+    [error] = matched(f"{attach_point} {{ }}")[0].diagnostics.recorded
+    assert error.message == f"Invalid probe type: {attach_point.split(':')[0]}" and error.hints == (hint,)
+
+
 def test_probe_types_are_given_names_as_the_system_has_them() -> None:
     """A script is held as bytes."""
     assert matched("place:é { }")[0].message == "ERROR: No matches for place é."

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from output_fakes import FakeSession, options, record, scalar
-from pybpftrace.core.artifacts import EventSpec, FailureSite, MapSpec
+from pybpftrace.core.artifacts import EventSpec, FailureSite, MapSpec, ProgramSpec
 from pybpftrace.core.config import Config
+from pybpftrace.core.probe import ConcretePoint
+from pybpftrace.core.source import Source
 from pybpftrace.core.types import INT64, UINT32
 from pybpftrace.passes.output import PLUGIN
 from pybpftrace.passes.output.run import run_session
@@ -22,6 +26,7 @@ CLEAR = EventSpec(3, "clear", (), {"map": "@a"})
 MAPS = [MapSpec(name, "array", 4, 16, 1, None, INT64) for name in ("@b", "@", "events", "@a", "@B")]
 CONTENTS = {name: [(bytes(4), scalar(INT64, 1))] for name in ("@b", "@a", "@B", "@")}
 SOURCE = "begin { $z=0; $a = 5/$z; print($a); }\n"
+PROGRAM = ProgramSpec("kprobe_f_1", ConcretePoint("kprobe", "kprobe:f", {}), "kprobe", b"")
 SITE = FailureSite(0, 0, "", "Divide or modulo by 0 detected.", 1, 20, 1, 24)
 
 
@@ -87,9 +92,58 @@ def test_losses_are_told_and_summed_up(capfd: pytest.CaptureFixture[str]) -> Non
     lost = FailureSite(0, 0, "", "", 1, 1, 1, 2)
     _, out, err = run(FakeSession(failures=[(lost, 3, 0), (lost, 4, 0)]), capfd, quiet=True)
     assert (out, err) == ("\n\n", "Lost 7 events\nWARNING: Total lost event count: 7\n")
-    _, out, err = run(FakeSession(failures=[(lost, 3, 0)]), capfd, format=Json(), quiet=True)
-    assert out == '{"type": "lost_events", "count": 3, "data": {"events": 3}}\n'
+    _, out, err = run(FakeSession(failures=[(lost, 3, 0)], programs=[PROGRAM]), capfd, format=Json(), quiet=True)
+    assert out == (
+        '{"type": "lost_events", "count": 3, "data": {"events": 3}}\n'
+        '{"type": "warning", "msg": "Total lost event count: 3"}\n'
+        '{"type": "failures", "data": {"kprobe:f": {"lost_events": 3}}}\n'
+    )
     assert err == "WARNING: Total lost event count: 3\n"
+
+
+def test_who_asks_for_more_is_told_what_went_wrong_in_which_probe(capfd: pytest.CaptureFixture[str]) -> None:
+    found = [(FailureSite(0, 0, "", "", 1, 1, 1, 2), 7, 0), (helper("map_update_elem"), 300, -errno.E2BIG)]
+    for asking in ({"verbose": True}, {"report_helper_failures": True}):
+        fake = FakeSession(failures=found, programs=[PROGRAM])
+        assert run(fake, capfd, quiet=True, **asking)[2].splitlines()[-2:] == [
+            "WARNING: Total lost event count: 7",
+            "Failures in kprobe:f: 7 x lost_events, 300 x map_update_elem",
+        ]
+    out = run(FakeSession(failures=found[1:], programs=[PROGRAM]), capfd, quiet=True, format=Json())[1]
+    assert json.loads(out.splitlines()[-1]) == {"type": "failures", "data": {"kprobe:f": {"map_update_elem": 300}}}
+
+
+def test_what_has_been_told_as_often_as_it_happened_is_not_summed_up(capfd: pytest.CaptureFixture[str]) -> None:
+    session = FakeSession(failures=[(SITE, 1, 0)], source=SOURCE, programs=[PROGRAM])
+    assert run(session, capfd, quiet=True, format=Json())[1].count("\n") == 1
+
+
+def test_a_failure_in_an_imported_file_is_told_with_that_files_name_and_line(capfd: pytest.CaptureFixture[str]) -> None:
+    for format_ in ("text", "json"):
+        session = FakeSession(failures=[(FailureSite(0, 0, "", "Divide.", 4, 3, 4, 4, ((2, 1, 2, 4),)), 1, 0)])
+        source, _ = Source("main.bt", "import \"m.bt\"\nm();\n").with_file("lib/m.bt", "macro m() { 1/$x }\n  1/0\n")
+        session.program = replace(session.program, source=source)
+        _, out, err = run(session, capfd, quiet=True, **({"format": Json()} if format_ == "json" else {}))
+        if format_ == "json":
+            place = '"filename": "lib/m.bt", "line": 2, "col": 3'
+            assert out == f'{{"type": "runtime_error", "msg": "Divide.", {place}}}\n'
+        else:
+            call = "main.bt:2:1-4: WARNING: expanded from\nm();\n~~~\n"
+            assert err == f"lib/m.bt:2:3-4: WARNING: Divide.\n  1/0\n  ~\n{call}"
+
+
+def test_an_error_of_an_action_is_a_line_and_in_json_an_object_too(capfd: pytest.CaptureFixture[str]) -> None:
+    show = EventSpec(4, "print", (), {"map": "@a", "top": 0, "divisor": 1})
+    config = Config(print_maps_on_exit=False)
+    in_json = '{"type": "error", "msg": "Error printing map: no"}\n'
+    for settings, expected in (({}, "\n\n"), ({"format": Json()}, in_json)):
+        session = FakeSession(events=[show], maps=MAPS[3:4], spans=[record(show)], config=config)
+
+        def refuse(spec: MapSpec) -> list[tuple[bytes, bytes | list[bytes]]]:
+            raise OSError("no")
+
+        session.read_map = refuse  # type: ignore[method-assign]
+        assert run(session, capfd, quiet=True, **settings)[1:] == (expected, "ERROR: Error printing map: no\n")
 
 
 def test_a_mishap_is_shown_at_its_place_in_the_script(capfd: pytest.CaptureFixture[str]) -> None:

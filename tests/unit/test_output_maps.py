@@ -46,10 +46,13 @@ Contents = list[tuple[bytes, bytes | list[bytes]]]
 def shown(
     key: Type | None, value: Type, contents: Contents, *, json: bool = False, explicit: bool = True, **order: int
 ) -> str:
-    spec = MapSpec("@m", "hash", 8, 8, 10, key, value)
+    parts = [part for _, data in contents for part in (data if isinstance(data, list) else [data])]
+    kind = "percpu_hash" if isinstance(value, OwnedType) else "hash"
+    size = value.size if isinstance(value, OwnedType) and key is not None else max(map(len, parts), default=8)
+    spec = MapSpec("@m", kind, max((len(k) for k, _ in contents), default=8), size, 10, key, value)
     values = rendering()
     entries = MapReader(FakeSession(contents={"@m": contents}), values).entries(spec, explicit=explicit, **order)
-    return (JsonFormat(values) if json else TextFormat(values)).map(spec, entries, explicit=explicit).decode()
+    return b"".join((JsonFormat(values) if json else TextFormat(values)).map(spec, entries, explicit=explicit)).decode()
 
 
 def keyed(key: Type, value: Type, entries: dict[Any, Any]) -> Contents:
@@ -244,7 +247,7 @@ def test_an_empty_keyed_map_of_stats_is_an_empty_object_when_asked_for() -> None
 
 
 def test_a_keyed_hist_prints_each_key_with_its_rows() -> None:
-    contents = keyed(INT64, HIST, {1: [[5], [6]], 2: [[0]]})
+    contents = keyed(INT64, HIST, {1: [[5], [6]], 2: [[0], []]})
     assert shown(INT64, HIST, contents) == (
         "@m[2]:\n[0]                    1 |@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@|\n\n"
         "@m[1]:\n[4, 8)                 2 |@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@|\n\n"

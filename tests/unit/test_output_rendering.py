@@ -120,9 +120,10 @@ def test_a_string_that_fills_its_storage_gets_the_trailer_of_the_configuration()
         (b'a"b\\c', '"a\\"b\\\\c"'),
         (b"\n\r\t\x01\x1f\x7f", '"\\n\\r\\t\\u0001\\u001f\x7f"'),
         ("grün €".encode(), '"grün €"'),
-        (b"a\xffb", '"a\ufffdb"'),
+        (b"\x80\xc2\x85", '"\\\\x80\\u0085"'),
+        (b"a\xffb", '"a\\\\xffb"'),
     ],
 )
 def test_json_strings_are_escaped_and_always_valid(raw: bytes, text: str) -> None:
     assert json_string(raw) == text
-    assert json.loads(json_string(raw)) == raw.decode("utf-8", "replace")
+    assert json.loads(json_string(raw)) == raw.decode("utf-8", "backslashreplace")

@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(pybpftrace.__file__).resolve().parent
 Install = Callable[[Path, Iterable[Path]], Path]
-ROOMS = ("cli", "core", "passes", "plugins", "tools")
+ROOMS = ("api", "cli", "core", "passes", "plugins", "tools")
 
 
 def test_pyproject_lists_every_package_of_the_house() -> None:
@@ -32,6 +32,12 @@ def test_the_wheel_holds_every_module_tool_and_grammar(wheel: Path, shipped: set
 def test_the_wheel_holds_neither_tests_nor_benchmarks(wheel: Path) -> None:
     tops = {name.split("/")[1] for name in zipfile.ZipFile(wheel).namelist() if name.startswith("pybpftrace/")}
     assert tops == {"__init__.py", "__main__.py", "py.typed", *ROOMS}
+
+
+def test_the_wheel_has_the_schema_of_the_output(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as inside:
+        [name] = [name for name in inside.namelist() if name.endswith(".data/data/share/pybpftrace/output.schema.json")]
+        assert inside.read(name) == (ROOT / "docs" / "output.schema.json").read_bytes()
 
 
 @pytest.fixture(scope="module")

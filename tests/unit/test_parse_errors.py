@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from parsing import error, errors
+from parsing import error, errors, parse_with_diagnostics
 
 
 @pytest.mark.parametrize(
@@ -103,3 +103,25 @@ def test_no_name_of_the_grammar_is_shown(script: str) -> None:
 def test_a_long_token_is_shown_short() -> None:
     report = error(f"BEGIN {{ f(1 {'9' * 500}) }}")
     assert report == f"1:13-513 unexpected '{'9' * 37}...', expected ')' or ','"
+
+
+@pytest.mark.parametrize(
+    ("script", "hints"),
+    [
+        ('printf("hello")', ["statements stand inside of a probe: begin { ... }"]),
+        ("print(1); exit(); ", ["statements stand inside of a probe: begin { ... }"]),
+        ("@a = 1", ["statements stand inside of a probe: begin { ... }"]),
+        ("BEGIN { } $a = 1", ["statements stand inside of a probe: begin { ... }"]),
+        ("kprobe:f /pid = 1/ { }", ["'==' compares"]),
+        ("BEGIN { if (pid = 1) { } }", ["'==' compares"]),
+        ("BEGIN { if pid = 1 { } }", ["'==' compares"]),
+        ("kprobe:f kprobe:g { }", []),
+        ('uprobe:/bin/a:cpp:"f(int)" /pid /', []),
+        ("BEGIN { $a = 1 $b = 2 }", []),
+        ("BEGIN { $a = = 2 }", []),
+        ("BEGIN", []),
+    ],
+)
+def test_what_a_beginner_meant_is_said(script: str, hints: list[str]) -> None:
+    [diagnostic] = parse_with_diagnostics(script)[1].recorded
+    assert list(diagnostic.hints) == hints

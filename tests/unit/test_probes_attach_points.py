@@ -39,8 +39,8 @@ class SmallTarget(Target):
     def cgroup_id(self, path: str) -> int:
         raise FileNotFoundError(path)
 
-    def kernel_symbol(self, name: str) -> int | None:
-        return None
+    def has_kernel_symbol(self, name: str) -> bool:
+        return False
 
 
 def probe_types() -> Registry[ProbeType]:

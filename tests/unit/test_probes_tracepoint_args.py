@@ -78,8 +78,8 @@ def test_the_struct_is_named_after_its_event_and_has_no_common_fields(tmp_path: 
         ("const char *const * argv", 8, 0, Pointer(Pointer(INT8, "kernel"), "kernel")),
         ("const void * p", 8, 0, Pointer(VOID, "kernel")),
         ("int * p", 8, 0, Pointer(INT32, "kernel")),
-        ("const struct iovec * vec", 8, 0, Pointer(Struct("iovec"), "kernel")),
-        ("struct timespec64 when", 16, 0, Struct("timespec64", 16)),
+        ("const struct iovec * vec", 8, 0, Pointer(Struct("struct iovec", by_name=True, alignment=1), "kernel")),
+        ("struct timespec64 when", 16, 0, Struct("struct timespec64", 16)),
     ],
 )
 def test_a_field_has_the_type_that_its_declaration_says(

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from pybpftrace.cli.arguments import Arguments
-from pybpftrace.cli.compile import target_for
+from pybpftrace.api.compiler import CompileSettings, target_for
 from pybpftrace.core.artifacts import CompiledProgram, ExpandedProgram
-from pybpftrace.core.compilation import CompileOptions
+from pybpftrace.core.compile_options import CompileOptions
 from pybpftrace.core.disassembler import disassemble
 from pybpftrace.core.dump_assembly import dump_assembly
 from pybpftrace.core.dump_probes import dump_probes, probes_to_data
@@ -181,7 +180,7 @@ def test_there_is_no_session_where_it_is_not_clear_what_belongs_together(script:
 
 
 def test_the_command_line_says_which_features_are_not_to_be_used() -> None:
-    target = target_for(Arguments(target=str(GOLDEN), no_features=("uprobe_multi",)), {})
+    target = target_for(CompileSettings(target=str(GOLDEN), no_features=("uprobe_multi",)))
     assert target.kernel_features - target.features == {"uprobe_multi"}
 
 

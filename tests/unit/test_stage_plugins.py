@@ -140,7 +140,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.chmod(tmp_path / "site", 0o755)
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(main, "_refusal", lambda: None)
+    monkeypatch.setattr(main, "refusal", lambda: None)
 
 
 ALL_OURS = [word for stage in STAGES for word in ("--use", f"{stage.name}=ours")]

@@ -155,6 +155,29 @@ def test_counts_are_divided_one_by_one_and_order_is_by_their_total() -> None:
     assert HIST.sort_key(type_, value) == 11
 
 
+def test_a_count_that_is_divided_to_nothing_keeps_its_row_with_an_empty_bar() -> None:
+    type_ = hist_type()
+    value = counts(type_, {1: 7, 3: 1})
+    assert HIST.text(type_, HIST.divide(type_, value, 4), rendering()).decode() == (
+        f"[0]                    1 |{'@' * 52}|\n"
+        f"[1]                    0 |{' ' * 52}|\n"
+        f"[2, 4)                 0 |{' ' * 52}|\n"
+    )
+    assert HIST.text(type_, HIST.divide(type_, value, 100), rendering()).decode() == (
+        f"[0]                    0 |{' ' * 52}|\n"
+        f"[1]                    0 |{' ' * 52}|\n"
+        f"[2, 4)                 0 |{' ' * 52}|\n"
+    )
+    assert HIST.json(type_, HIST.divide(type_, counts(type_, {1: 7}), 100), rendering()) == (
+        '[{"min": 0, "max": 0, "count": 0}]'
+    )
+
+
+def test_counts_of_an_lhist_are_not_divided() -> None:
+    type_ = lhist_type(0, 100, 50)
+    assert LHIST.divide(type_, counts(type_, {1: 7, 2: 4}), 4) == counts(type_, {1: 7, 2: 4})
+
+
 @pytest.mark.parametrize(
     ("bounds", "message"),
     [

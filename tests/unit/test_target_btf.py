@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 from pybpftrace.core.target.btf import Btf
-from pybpftrace.core.target.btf_subset import subset
+from pybpftrace.core.target.btf_subset import reach, write
 from pybpftrace.core.target.btf_types import (
     Array,
     BtfError,
@@ -340,6 +341,10 @@ def linked() -> Btf:
     blob.add("ptr", "", 12)  # 11
     blob.struct("", 8, ("x", 4, 0))  # 12
     return Btf.parse(blob.build())
+
+
+def subset(btf: Btf, ids: Iterable[int], pointer_levels: int = 1) -> bytes:
+    return write(btf, reach(btf, ids, pointer_levels)).blob
 
 
 def test_a_subset_holds_what_is_reached_by_value_or_one_pointer_and_declares_the_rest() -> None:

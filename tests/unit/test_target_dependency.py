@@ -29,7 +29,6 @@ ffffffffc0001000 t in_module\t[some_module]
         Dependency("text", "/x/format", None),
         Dependency("path", "libc", ("/lib/a", "/lib/b")),
         Dependency("cgroup", "/sys/fs/cgroup", 1),
-        Dependency("symbol", "jiffies", (18446744071578845184, "boot")),
         Dependency("environment", "ARCH", None),
         Dependency("access", "/x/list", 1),
     ],

@@ -135,7 +135,7 @@ CASES: list[tuple[str, str, str]] = [
         "returns this type must be called directly e.g. `@b = count()`\n"
         "begin { @a = count(); @b = @a; }\n"
         "                           ~~\n"
-        "HINT: to assign the number instead, add a cast: `@b = (int64)@a`\n",
+        "HINT: Add a cast to integer if you want the value of the aggregate, e.g. `@b = (int64)@a;`\n",
     ),
     (
         "count into another keyed map",
@@ -144,7 +144,7 @@ CASES: list[tuple[str, str, str]] = [
         "returns this type must be called directly e.g. `@b[...] = count()`\n"
         "begin { @a[1] = count(); @b[2] = @a[1]; }\n"
         "                                 ~~~~~\n"
-        "HINT: to assign the number instead, add a cast: `@b[...] = (int64)@a[...]`\n",
+        "HINT: Add a cast to integer if you want the value of the aggregate, e.g. `@b[...] = (int64)@a[...];`\n",
     ),
     (
         "average into another map",
@@ -153,7 +153,7 @@ CASES: list[tuple[str, str, str]] = [
         "this type must be called directly e.g. `@b = avg()`\n"
         "begin { @a = avg(1); @b = @a; }\n"
         "                          ~~\n"
-        "HINT: to assign the number instead, add a cast: `@b = (int64)@a`\n",
+        "HINT: Add a cast to integer if you want the value of the aggregate, e.g. `@b = (int64)@a;`\n",
     ),
     (
         "statistics into another map",
@@ -500,14 +500,6 @@ CASES: list[tuple[str, str, str]] = [
         "t:1:32-37: ERROR: Map type hist_t cannot print the value of individual keys. You must print the whole map.\n"
         "begin { @h[1] = hist(1); print(@h[1]); }\n"
         "                               ~~~~~\n",
-    ),
-    (
-        "entry of statistics",
-        "begin { @h[1] = stats(1); print(@h[1]); }",
-        "t:1:33-38: ERROR: Map type stats_t cannot print the value of individual keys. You must print the whole "
-        "map.\n"
-        "begin { @h[1] = stats(1); print(@h[1]); }\n"
-        "                                ~~~~~\n",
     ),
     (
         "histogram in a format",

@@ -10,10 +10,18 @@ CASES: list[tuple[str, str, str]] = [
     # How many.
     (
         "one too many for none",
-        "begin { print(comm(1)); }",
-        "t:1:15-22: ERROR: comm() requires no arguments (1 provided)\n"
-        "begin { print(comm(1)); }\n"
-        "              ~~~~~~~\n",
+        "begin { @m[1] = count(1); }",
+        "t:1:17-25: ERROR: count() requires no arguments (1 provided)\n"
+        "begin { @m[1] = count(1); }\n"
+        "                ~~~~~~~~\n",
+    ),
+    (
+        "one too many for what is no core function",
+        "begin { print(uid(1)); }",
+        "t:1:15-21: ERROR: Call to uid() has arguments that do not match any definition.\n"
+        "begin { print(uid(1)); }\n"
+        "              ~~~~~~\n"
+        "ERROR: The closest definition of uid() has a different number of arguments. Expected: 0 but got 1\n",
     ),
     (
         "none for at least one",
@@ -150,13 +158,6 @@ CASES: list[tuple[str, str, str]] = [
         "              ~~~~~~~~\n",
     ),
     (
-        "context to print",
-        "tracepoint:syscalls:sys_enter_openat { print(args); }",
-        "t:1:46-50: ERROR: sys_enter_openat * type passed to print() is not printable\n"
-        "tracepoint:syscalls:sys_enter_openat { print(args); }\n"
-        "                                             ~~~~\n",
-    ),
-    (
         "length that is a string",
         'begin { print(str(pid, "a")); }',
         "t:1:24-27: ERROR: str() only supports int arguments (string provided)\n"
@@ -252,7 +253,7 @@ CASES: list[tuple[str, str, str]] = [
         "unknown stack mode",
         "begin { print(kstack(nosuch)); }",
         "t:1:22-28: ERROR: Error parsing stack mode: kstack: Invalid value for stack_mode: valid values are "
-        "bpftrace, perf and raw.\n"
+        "bpftrace, raw, perf, and build_id.\n"
         "begin { print(kstack(nosuch)); }\n"
         "                     ~~~~~~\n",
     ),

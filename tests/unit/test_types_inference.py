@@ -356,7 +356,7 @@ def test_aggregations_of_both_signs_are_signed() -> None:
         ("(int32)(int8[4])pid", "int32"),
         ("(int16[])(int8[4])pid", "int16[2]"),
         ("(typeof(pid))1", "uint32"),
-        ("(typeof(comm))comm", "string[16]"),
+        ("(typeof(comm()))comm", "string[16]"),
     ],
 )
 def test_a_cast_gives(cast: str, type_: str) -> None:
@@ -373,7 +373,7 @@ def test_a_cast_gives(cast: str, type_: str) -> None:
         ("int16[3]", 6),
         ("int8 *", 8),
         ("pid", 4),
-        ("comm", 16),
+        ("comm()", 16),
         ("(1, pid)", 8),
         ('(1, "ab", nsecs)', 16),
         ("kstack(3)", 32),
@@ -395,7 +395,7 @@ def test_sizeof_counts_bytes(expression: str, size: int) -> None:
     ("expression", "base", "full"),
     [
         ("pid", "int", "uint32"),
-        ("comm", "string", "string[16]"),
+        ("comm()", "string", "string[16]"),
         ("(int8 **)1", "pointer", "int8 * *"),
         ("(int8[4])pid", "array", "int8[4]"),
         ("pid == 1", "bool", "bool"),

@@ -171,17 +171,25 @@ CASES: list[tuple[str, str, str]] = [
     ),
     (
         "offset in no struct",
-        "begin { print(offsetof(comm, a)); }",
-        "t:1:15-32: ERROR: 'string[16]' is not a C type.\n"
-        "begin { print(offsetof(comm, a)); }\n"
-        "              ~~~~~~~~~~~~~~~~~\n",
+        "begin { print(offsetof(comm(), a)); }",
+        "t:1:15-34: ERROR: 'string[16]' is not a C type.\n"
+        "begin { print(offsetof(comm(), a)); }\n"
+        "              ~~~~~~~~~~~~~~~~~~~\n",
+    ),
+    (
+        "bare builtin in a type context",
+        "begin { print(sizeof(comm)); }",
+        "t:1:22-26: ERROR: Unknown identifier: 'comm'\n"
+        "begin { print(sizeof(comm)); }\n"
+        "                     ~~~~\n"
+        "HINT: a bare name is a type here; comm() is the value\n",
     ),
     (
         "offset in an unknown struct",
         "begin { print(offsetof(struct nosuch, a)); }",
-        't:1:24-37: ERROR: Cannot resolve unknown type "struct nosuch"\n'
+        "t:1:15-41: ERROR: 'struct nosuch' does not exist.\n"
         "begin { print(offsetof(struct nosuch, a)); }\n"
-        "                       ~~~~~~~~~~~~~\n",
+        "              ~~~~~~~~~~~~~~~~~~~~~~~~~~\n",
     ),
     (
         "offset in a struct that is only declared",

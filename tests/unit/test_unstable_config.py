@@ -25,7 +25,7 @@ def checked(statement: str, key: str, choice: str) -> Staged:
 def test_the_first_use_is_warned_of_without_a_place(feature: str, statement: str) -> None:
     assert checked(statement, f"unstable_{feature}", "warn").printed() == (
         f"WARNING: Script is using an unstable feature: {feature}. To prevent this warning you must explicitly enable "
-        f"the unstable feature in the config e.g. unstable_{feature}=enable\n"
+        f"it in the config e.g. unstable_{feature}=enable\n"
     )
 
 

@@ -29,13 +29,15 @@ def discarded(body: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("text", ["pid", "$x", "@m[1]", "-pid", "$x + 1", "str(0)", "true", '"a"', "1 + 2"])
+@pytest.mark.parametrize(
+    "text", ["pid", "$x", "@m[1]", "-pid", "$x + 1", "str(0)", "true", '"a"', "1 + 2", "delete(@m[1])"]
+)
 def test_a_value_that_goes_nowhere_is_a_warning(text: str) -> None:
     assert discarded(text) == [text]
 
 
 @pytest.mark.parametrize(
-    "text", ["$x++", "--@m[1]", "print(1)", "delete(@m[1])", "$x == 1 ? print(1) : print(2)", "$x = pid"]
+    "text", ["$x++", "--@m[1]", "print(1)", "_ = delete(@m[1])", "$x == 1 ? print(1) : print(2)", "$x = pid"]
 )
 def test_what_has_an_effect_is_none(text: str) -> None:
     assert discarded(text) == []

@@ -14,7 +14,7 @@ from pybpftrace.core.target import Target, UserFunction
 from pybpftrace.core.target.capture import RecordingTarget
 from pybpftrace.core.types import INT32, INT64, VOID, Field, Pointer, Struct, Type
 from pybpftrace.plugins.probes.uprobe import PROBE_TYPES
-from pybpftrace.plugins.probes.uprobe_args import STACK, uprobe_args
+from pybpftrace.plugins.probes.user.uprobe_args import STACK, uprobe_args
 
 UPROBE, URETPROBE = PROBE_TYPES
 

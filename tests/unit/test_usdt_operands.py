@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pybpftrace.plugins.probes.assembler_registers import AARCH64, X86
 from pybpftrace.plugins.probes.registers import OFFSETS
-from pybpftrace.plugins.probes.usdt_operands import Operand, UnknownOperand, read_operand
+from pybpftrace.plugins.probes.user.assembler_registers import AARCH64, X86
+from pybpftrace.plugins.probes.user.usdt_operands import Operand, UnknownOperand, read_operand
 
 
 def sum_of(operand: Operand, registers: dict[str, int]) -> int:

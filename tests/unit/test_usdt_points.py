@@ -10,8 +10,8 @@ from pybpftrace.core.linux.bpf_constants import AttachType
 from pybpftrace.core.probe import AttachPointError, ConcretePoint, NoMatch
 from pybpftrace.core.target import UsdtMarker
 from pybpftrace.core.target.directory import DirectoryTarget
+from pybpftrace.plugins.probes.links.usdt import load_settings
 from pybpftrace.plugins.probes.usdt import PROBE_TYPES
-from pybpftrace.plugins.probes.usdt_links import load_settings
 
 (USDT,) = PROBE_TYPES
 PID = 77

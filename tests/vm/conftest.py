@@ -70,7 +70,7 @@ def _is_wanted(item: pytest.Item) -> bool:
 def guest_programs() -> Programs:
     """What runs outside of the guests; our own modules are compiled here, because the guests would not keep theirs."""
     root = Path(pybpftrace.__file__).parent
-    for room in ("cli", "core", "passes", "plugins"):
+    for room in ("api", "cli", "core", "passes", "plugins"):
         compileall.compile_dir(str(root / room), quiet=2)
     try:
         return programs()

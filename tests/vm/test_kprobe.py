@@ -118,7 +118,7 @@ def test_a_place_inside_of_a_function_is_where_an_instruction_begins(guest: Gues
 
 
 def test_an_address_needs_unsafe(guest: Guest) -> None:
-    address = target_of(guest).kernel_symbol("vfs_read")
+    address = target_of(guest).symbol_address("vfs_read")
     script = f"kprobe:{address} /pid == cpid/ {{ @ = count(); }}"
     refused = trace(guest, script)
     assert refused.stderr.splitlines()[0].endswith("ERROR: Probing by address requires --unsafe")

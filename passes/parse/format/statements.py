@@ -150,6 +150,9 @@ class Statements:
     def _condition(self, condition: ast.Expression) -> Document:
         if isinstance(condition, ast.Comptime):
             return self.expressions.expression(condition)
+        if isinstance(condition, ast.Tuple | ast.Record):
+            # The statement's own parenthesis would be taken for that of the tuple.
+            return self.expressions.parenthesised(condition)
         return self.expressions.operand(condition)
 
 

@@ -1,0 +1,1 @@
+"""What probe types of programs and libraries ask as they match: files, functions, DWARF, markers."""

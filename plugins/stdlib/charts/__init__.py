@@ -1,0 +1,1 @@
+"""Maps that are drawn over many lines, imported by runs that show one."""
