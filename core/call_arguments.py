@@ -19,13 +19,13 @@ class CallArguments:
         self._arguments = arguments
         self._constants = constants
 
-    def literal(self, index: int) -> int | bytes | bool | None:
-        """The value of a literal argument, else None. A number of 64 bits is one too: `getopt` leaves such casts."""
+    def literal(self, index: int, *, cast: bool = True) -> int | bytes | bool | None:
+        """The value of a literal argument, else None; if `cast`, also of one cast to 64 bits (as `getopt` does)."""
         match self._argument(index):
             case ast.IntegerLiteral() | ast.StringLiteral() | ast.BooleanLiteral() as argument:
                 return argument.value
             case ast.Cast(_, ast.NamedType(name="int64" | "uint64"), ast.IntegerLiteral(value=value)) if value >= 0:
-                return value
+                return value if cast else None
             case argument:
                 known = None if argument is None else self._constants.get(argument)
                 return known if isinstance(known, int | bytes) else None

@@ -46,8 +46,8 @@ class CallSite(Protocol):
     allows_unsafe: bool
     in_loop: bool
 
-    def literal(self, index: int) -> int | bytes | bool | None:
-        """The value of a literal argument, else None."""
+    def literal(self, index: int, *, cast: bool = True) -> int | bytes | bool | None:
+        """The value of a literal argument, else None; if `cast`, also of one cast to 64 bits (as `getopt` does)."""
 
     def map_name(self, index: int) -> str | None:
         """The name of an argument that is a map written without keys, else None."""
@@ -85,7 +85,7 @@ class EmitSite(Protocol):
     config: Config
     target: Target
 
-    def literal(self, index: int) -> int | bytes | bool | None: ...
+    def literal(self, index: int, *, cast: bool = True) -> int | bytes | bool | None: ...
 
     def map_name(self, index: int) -> str | None: ...
 

@@ -66,8 +66,8 @@ class Str(Function):
 
 
 def _constant(call: CallSite | EmitSite) -> bytes | None:
-    """The text of a literal operand; a literal length keeps that many characters of it."""
-    value, length = call.literal(0), call.literal(1)
+    """The text of a literal operand, which is no address; a literal length keeps that many characters of it."""
+    value, length = call.literal(0, cast=False), call.literal(1)
     if isinstance(value, bool) or value is None or (len(call.types) > 1 and not isinstance(length, int)):
         return None
     text = value if isinstance(value, bytes) else str(value).encode()
