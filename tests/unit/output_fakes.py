@@ -295,7 +295,7 @@ class Call:
         self._literals, self._words, self._maps = literals or {}, words or {}, maps or {}
         self.type: Type = INT64
 
-    def literal(self, index: int) -> int | bytes | bool | None:
+    def literal(self, index: int, *, cast: bool = True) -> int | bytes | bool | None:
         return self._literals.get(index)
 
     def word(self, index: int) -> str | None:
