@@ -23,6 +23,7 @@ import compileall
 import os
 import re
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from itertools import pairwise
@@ -36,6 +37,9 @@ from .guest import Guest, GuestDied
 from .kernel import SUITES, fetch
 from .prerequisites import Programs, Unavailable, programs
 from .target import target_of
+
+# What builds the traced programs is there.
+sys.path.insert(0, str(Path(__file__).parents[1] / "live"))
 
 #: A line about each guest, for the end.
 _LINES = pytest.StashKey[list[str]]()

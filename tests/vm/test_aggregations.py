@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from .guest import Completed, Guest
 from .tracing import start_trace, trace
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "live"))
 
 #: Calls of each process; a guest is slow. So many take a second, and tasks preempt each other inside of probes.
 CALLS = 3000

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from .guest import Guest
 from .tracing import trace
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "live"))
 
 SOURCE = """
 #include <stdlib.h>

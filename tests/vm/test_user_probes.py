@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +11,6 @@ import pytest
 
 from .guest import Guest
 from .tracing import trace
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "live"))
 
 SOURCE = r"""
 #include <unistd.h>
