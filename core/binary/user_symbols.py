@@ -208,8 +208,7 @@ class UserSymbols:
     def _place(self, pid: int, address: int) -> tuple[_Process | None, tuple[Mapping, int] | None]:
         """The process, and the mapping around the address with the byte of its file."""
         process, found = self._known_place(pid, address)
-        if found is None and self.news is not None:
-            self.hear(self.news())
+        if found is None and self._hear_news():
             process, found = self._known_place(pid, address)
         if found is None and process is not None and self._clock() - process.taken > _MISS_AFTER and self.remember(pid):
             process = self._processes[pid]
@@ -228,16 +227,26 @@ class UserSymbols:
         now = self._clock()
         if now - process.taken > _CHECK_AFTER or not self._remembers:
             try:
-                changed = _image(pid) != process.image
+                is_same = _image(pid) == process.image
             except OSError:
-                changed = False  # it ended: what was remembered stays
+                is_same = False
                 if not self._remembers:
                     del self._processes[pid]
                     return None
-            if changed and self.remember(pid):
+            if not is_same and self.remember(pid):
                 return self._processes[pid]
+            if not is_same and self._hear_news():
+                # It ended: what is remembered stays, unless it has started another program before that.
+                process = self._processes.get(pid, process)
             process.taken = now
         return process
+
+    def _hear_news(self) -> bool:
+        """False when there is nobody to ask."""
+        if self.news is None:
+            return False
+        self.hear(self.news())
+        return True
 
     def _binary_at(self, pid: int, process: _Process, mapping: Mapping) -> MappedBinary | None:
         if mapping.path == VDSO:

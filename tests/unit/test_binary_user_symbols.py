@@ -614,6 +614,21 @@ def test_a_process_that_ended_before_anybody_looked_resolves_by_what_the_kernel_
     assert symbols.resolve(child.pid, child.at["heap"]) == UserFrame(None, child.at["heap"], None)
 
 
+def test_a_program_that_was_started_and_ended_unheard_is_not_taken_for_the_one_before(
+    tmp_path: Path, start: Start
+) -> None:
+    child = start(build(tmp_path / "program"))
+    records = told(child)
+    mapped = [record for record in records if isinstance(record, Mapped)]
+    child.end()
+    symbols = UserSymbols()
+    # Without ASLR the process that it is a copy of has its own file at the same place.
+    other = shutil.copy("/bin/true", tmp_path / "other")
+    symbols.hear([replace(record, inode=os.stat(other).st_ino, path=os.fsencode(other)) for record in mapped])
+    symbols.news = lambda: [Executed(child.pid), *records]
+    assert symbols.resolve(child.pid, child.at["function"]).symbol == "target_function"
+
+
 def test_a_program_that_was_started_since_has_nothing_of_the_one_before(tmp_path: Path, start: Start) -> None:
     child = start(build(tmp_path / "program"))
     symbols = UserSymbols()
