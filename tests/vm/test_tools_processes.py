@@ -178,8 +178,8 @@ def test_oomkill_tells_of_the_killed_and_of_the_limit(guest: Guest) -> None:
         assert header == "Tracing the OOM killer... Hit Ctrl-C to end."
         [line] = lines
         found = re.fullmatch(
-            rf"{CLOCK} python3 \(PID (\d+)\) asked for memory; killed: python3 \(PID (\d+)\), limit: cgroup, "
-            r"(\d+) pages, loads: \d+\.\d\d \d+\.\d\d \d+\.\d\d",
+            rf"{CLOCK} killed python3 \(PID (\d+)\) for python3 \(PID (\d+)\); limit: cgroup, "
+            r"(\d+) pages; loads: \d+\.\d\d \d+\.\d\d \d+\.\d\d",
             line,
         )
         assert found and found[1] == found[2] and int(found[3]) >= 30 << 20 >> 12, line
