@@ -108,6 +108,12 @@ def test_loads_are_the_kernels_own(guest: Guest) -> None:
                 assert min(before, after) - slack <= float(shown[index]) <= max(before, after) + slack
 
 
+def test_loads_are_shown_every_so_many_seconds(guest: Guest) -> None:
+    seen = watch(guest, "loads", lambda: guest.run(["sleep", "4.5"]), "--interval=2")
+    seconds = [int(second) for second in re.findall(r"^\d\d:\d\d:(\d\d) load averages", seen.text, re.MULTILINE)]
+    assert 2 <= len(seconds) <= 3 and (seconds[1] - seconds[0]) % 60 in (1, 2, 3), seen.text
+
+
 def test_pidpersec_counts_new_processes_and_no_threads(guest: Guest) -> None:
     def workload() -> None:
         guest.run(["sh", "-c", "for i in $(seq 60); do (:); done; sleep 2.5"])
