@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from .guest import Guest
-from .tools import watch
+from .tools import stopped, watch
 
 pytestmark = pytest.mark.kernels("6.1", "6.12", "newest")
 
@@ -107,15 +107,14 @@ def test_threadsnoop_names_the_functions_that_threads_begin_in(guest: Guest, thr
 
 
 def test_threadsnoop_of_one_process_is_silent_about_others(guest: Guest, threads: str) -> None:
-    waiting = guest.start(["sh", "-c", f"echo $$; kill -STOP $$; exec {threads}"])
-    pid = int(waiting.wait_for(r"^\d+\n"))
+    with stopped(guest, [threads]) as program:
 
-    def workload() -> None:
-        guest.run([threads])
-        guest.run(["kill", "-CONT", str(pid)])
-        waiting.wait()
+        def workload() -> None:
+            guest.run([threads])
+            program.go_on()
 
-    seen = watch(guest, "threadsnoop", workload, f"--pid={pid}")
+        pid = program.pid
+        seen = watch(guest, "threadsnoop", workload, f"--pid={pid}")
     rows = re.findall(rf"^{FINE_CLOCK} +(\d+) (\S+) +(\S+)$", seen.text, re.MULTILINE)
     assert rows == [(str(pid), "threads", "first_job"), (str(pid), "threads", "second_job")], seen.text
 
@@ -130,15 +129,14 @@ def test_naptime_shows_who_sleeps_how_long(guest: Guest) -> None:
 
 
 def test_naptime_of_one_process_is_silent_about_others(guest: Guest) -> None:
-    waiting = guest.start(["sh", "-c", "echo $$; kill -STOP $$; exec sleep 0.125"])
-    pid = int(waiting.wait_for(r"^\d+\n"))
+    with stopped(guest, ["sleep", "0.125"]) as program:
 
-    def workload() -> None:
-        guest.run(["sleep", "0.5"])
-        guest.run(["kill", "-CONT", str(pid)])
-        waiting.wait()
+        def workload() -> None:
+            guest.run(["sleep", "0.5"])
+            program.go_on()
 
-    seen = watch(guest, "naptime", workload, f"--pid={pid}")
+        pid = program.pid
+        seen = watch(guest, "naptime", workload, f"--pid={pid}")
     assert re.findall(r"(\d+) sleep +(\d+\.\d+)$", seen.text, re.MULTILINE) == [(str(pid), "0.125")], seen.text
 
 
@@ -152,15 +150,14 @@ def test_capable_shows_what_is_refused_to_whom(guest: Guest) -> None:
 
 
 def test_capable_shows_what_is_allowed_with_the_stack(guest: Guest) -> None:
-    waiting = guest.start(["sh", "-c", "echo $$; kill -STOP $$; exec chroot / true"])
-    pid = int(waiting.wait_for(r"^\d+\n"))
+    with stopped(guest, ["chroot", "/", "true"]) as program:
 
-    def workload() -> None:
-        run(guest, REFUSED)
-        guest.run(["kill", "-CONT", str(pid)])
-        waiting.wait()
+        def workload() -> None:
+            run(guest, REFUSED)
+            program.go_on()
 
-    seen = watch(guest, "capable", workload, f"--pid={pid}", "--stacks")
+        pid = program.pid
+        seen = watch(guest, "capable", workload, f"--pid={pid}", "--stacks")
     line = rf"^{CLOCK} +0 +{pid} chroot +CAP_SYS_CHROOT +1 yes\n"
     stack = re.search(line + r"\n((?: {8}\S+\n)+)", seen.text, re.MULTILINE)
     assert stack and re.search(r"ns_capable\+\d+\n.*_sys_chroot\+\d+\n", stack[1]), seen.text

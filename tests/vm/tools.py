@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from typing import Any
 import pybpftrace
 from json_lines import checked_lines
 
-from .guest import Guest
+from .guest import Guest, Running
 from .tracing import compile_for, run_artifact, target_of
 
 TOOLS = Path(pybpftrace.__file__).resolve().parent / "tools"
@@ -58,3 +60,41 @@ def watch(guest: Guest, name: str, workload: Callable[[], object], *options: str
     assert (json.status, json.stderr) == (0, ""), json
     messages = checked_lines(os.fsencode(json.stdout))
     return Watched(text.stdout, [message for message in messages if message["type"] != "attached_probes"])
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """A process that has done nothing yet but to stop itself, so that a tool can be told its pid."""
+
+    guest: Guest
+    pid: int
+    running: Running
+
+    def go_on(self) -> None:
+        """Lets it do its work, and waits until it has ended."""
+        self.guest.run(["kill", "-CONT", str(self.pid)])
+        self.running.wait()
+
+
+@contextmanager
+def stopped(guest: Guest, command: Sequence[str]) -> Iterator[Stopped]:
+    """A stopped process that is going to execute the command. It ends with the block."""
+    running = guest.start(["sh", "-c", 'echo $$; kill -STOP $$; exec "$@"', "sh", *command], timeout=120)
+    try:
+        yield Stopped(guest, int(running.wait_for(r"^\d+\n")), running)
+    finally:
+        running.signal(signal.SIGKILL)
+        running.wait()
+
+
+@contextmanager
+def stopped_python(guest: Guest, program: str) -> Iterator[Stopped]:
+    """The same for a program in Python that has been started and has imported what it needs: imports go first."""
+    imports, work = re.split(r"^(?!import |from |\n)", program, maxsplit=1, flags=re.MULTILINE)
+    pause = "import os, signal\nprint(os.getpid(), flush=True)\nos.kill(os.getpid(), signal.SIGSTOP)\n"
+    running = guest.start(["python3", "-I", "-S", "-c", imports + pause + work], timeout=120)
+    try:
+        yield Stopped(guest, int(running.wait_for(r"^\d+\n")), running)
+    finally:
+        running.signal(signal.SIGKILL)
+        running.wait()
