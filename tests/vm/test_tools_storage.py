@@ -127,7 +127,15 @@ def test_writeback_shows_pages_and_reasons(guest: Guest, xfs: None) -> None:
         written = sum(int(row[2]) for row in rows if row and (row[1], row[3]) == (device, "SYNC"))
         # 4 MB are 1024 pages; the inode may be counted too.
         assert 1024 <= written <= 1030, text
+        assert all(row[2] != "0" for row in rows if row)
     assert "@start" not in seen.text
+
+
+def test_writeback_shows_when_there_was_nothing_to_write_if_asked(guest: Guest, xfs: None) -> None:
+    # sync(2) goes through the inodes twice, and has written all at first.
+    write = WRITE.replace("conv=fsync", "")
+    seen = watch(guest, "writeback", run(guest, "rm -f /tmp/xfs/file", write, "sync"), "--all")
+    assert re.search(rf"^{FINE_CLOCK} \S+ +0 WB_REASON_SYNC ", seen.text, re.MULTILINE), seen.text
 
 
 def test_mdflush_names_the_array_and_who_flushes_it(guest: Guest, raid: None) -> None:
