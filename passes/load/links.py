@@ -35,6 +35,11 @@ class Links:
         self._closer: ThreadPoolExecutor | None = None
         self._closings: list[Future[None]] = []
 
+    def expect(self, count: int) -> None:
+        """So many are going to be added. What many are closed by is there then: a tracer of files would show it."""
+        if count >= _MANY:
+            import concurrent.futures.thread  # noqa: F401
+
     def __bool__(self) -> bool:
         return self._lost_one or bool(self._links)
 

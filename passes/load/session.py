@@ -89,6 +89,10 @@ class KernelSession:
             for descriptor in self._packets.descriptors:
                 self._poll.register(descriptor, select.POLLIN)
 
+    def expect_links(self, count: int) -> None:
+        """So many are going to be added."""
+        self._links.expect(count)
+
     def add_link(self, link: Link, point: ConcretePoint) -> None:
         self._links.add(link, point)
 

@@ -221,6 +221,7 @@ def _attach_all(
         order[options.probe_types[program.point.probe_type].attached_backwards].append((program, fd))
     forwards, backwards = order
     cpus = machine.online_cpus()
+    session.expect_links(len(loaded))
     for program, fd in [*forwards, *reversed(backwards)]:
         if signals.count:
             raise LoadError(())

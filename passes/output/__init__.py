@@ -15,6 +15,12 @@ class OutputStage:
     """Events, tests and benchmarks, in plain Python; named 'events' among the plugins."""
 
     @hookimpl
+    def before_stage(self, stage: str) -> None:
+        """What this stage is made of is there before anything is traced: a tracer of files would show its modules."""
+        if stage == "load":
+            from . import loop, run  # noqa: F401
+
+    @hookimpl
     def output(self, session: Session, options: RunOptions) -> int:
         from .run import run_session
 
