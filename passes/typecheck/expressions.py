@@ -108,7 +108,7 @@ def _map(body: Body, node: ast.Map) -> Type | None:
         body.maps.scalars_read.add(node.name)
     type_ = body.maps.values.get(node.name)
     if type_ is None and body.final:
-        return body.error(f"Undefined map: {node.name}", node, did_you_mean(node.name, body.maps.values))
+        return body.error(f"Undefined map: {node.name}", node, body.maps.hints(node.name))
     if isinstance(type_, OwnedType) and type_.aggregation and type_.integer is not None:
         body.requires("map_lookup_percpu_elem", node)
         return type_.integer
@@ -188,7 +188,7 @@ def _argument(body: Body, function: Function, index: int, argument: ast.Expressi
                 return body.error(
                     f"{signature.undefined_map}: {argument.name}",
                     argument,
-                    did_you_mean(argument.name, body.maps.values),
+                    body.maps.hints(argument.name),
                 )
         else:
             body.types[argument] = type_

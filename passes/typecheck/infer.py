@@ -34,7 +34,7 @@ class InferTypes:
     stage: str = "typecheck"
 
     def run(self, matched: MatchedProgram, compilation: Compilation) -> TypedProgram:
-        maps = MapTable()
+        maps = MapTable(matched.removed)
         bodies = [
             [Body(layout, probe.bindings, maps, compilation) for layout in probe.layouts]
             for probe in matched.probes

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...core.artifacts import MapTypes
-from ...core.diagnostics import Diagnostics
+from ...core.diagnostics import Diagnostics, did_you_mean
 from ...core.source import Span
 from ...core.types import OwnedType, Type, settle
 from .promotion import literal_type
@@ -28,9 +28,10 @@ def key_mismatch(name: str, given: Type, known: Type) -> str:
 
 
 class MapTable:
-    """The types of all maps, shared by all bodies."""
+    """The types of all maps, shared by all bodies. `removed` tells why probes with a map are gone, by its name."""
 
-    def __init__(self) -> None:
+    def __init__(self, removed: Mapping[str, str] | None = None) -> None:
+        self._removed = removed or {}
         self.keys = Unknowns()
         self.values = Unknowns()
         self.keyed: dict[str, bool] = {}
@@ -46,6 +47,13 @@ class MapTable:
         with_key, without = "with an explicit key (non-scalar map)", "without an explicit key (scalar map)"
         now, before = (with_key, without) if has_key else (without, with_key)
         return f"{name} used as a map {now}, previously used {before}"
+
+    def hints(self, name: str) -> tuple[str, ...]:
+        """What may be wrong with a map that nothing is known of."""
+        reason = self._removed.get(name)
+        if reason is None:
+            return did_you_mean(name, self.values)
+        return (f"a probe that uses {name} was removed (missing_probes): {reason.removesuffix('.')}",)
 
     def add_key(self, name: str, type_: Type, span: Span, diagnostics: Diagnostics) -> bool:
         """False, with an error, when the key does not go with the other uses."""

@@ -28,12 +28,13 @@ class MatchPoints:
     stage: str = "typecheck"
 
     def run(self, program: ast.Program, compilation: Compilation) -> MatchedProgram:
-        matched = (_match_probe(probe, compilation) for probe in program.probes)
+        removed: dict[str, str] = {}
+        matched = (_match_probe(probe, compilation, removed) for probe in program.probes)
         probes = tuple(probe for probe in matched if probe is not None)
         kept = program
         if len(probes) != len(program.probes):
             kept = replace(program, probes=tuple(probe.node for probe in probes))
-        return MatchedProgram(kept, probes)
+        return MatchedProgram(kept, probes, removed=removed)
 
 
 #: The builtins that make probes on different points different: what the body sees of the point itself.
@@ -42,15 +43,16 @@ _SEES = ("args", "retval", "ctx")
 _SHOWN_REFUSALS = 3
 
 
-def _match_probe(probe: ast.Probe, compilation: Compilation) -> MatchedProbe | None:
-    """The probe with its points; nothing for one that has none and is to be removed then."""
+def _match_probe(probe: ast.Probe, compilation: Compilation, removed: dict[str, str]) -> MatchedProbe | None:
+    """The probe with its points; nothing for one that has none and is to be removed then: its maps go to `removed`."""
     diagnostics, missing_probes = compilation.diagnostics, compilation.config.missing_probes
     layouts = _Layouts(probe, compilation)
-    recorded, refused = len(diagnostics.recorded), False
+    recorded, refused, reason = len(diagnostics.recorded), False, ""
     for written in probe.attach_points:
         try:
             layouts.add(written)
         except NoMatch as error:
+            reason = reason or str(error)
             if missing_probes == "error":
                 diagnostics.error(str(error), written.span, hints=error.hints)
             elif missing_probes == "warn":
@@ -63,6 +65,9 @@ def _match_probe(probe: ast.Probe, compilation: Compilation) -> MatchedProbe | N
         if missing_probes == "warn":
             message = "Probe has no valid attach points. It is being removed from the program."
             diagnostics.warning(message, probe.span)
+        for node in ast.walk(probe):
+            if isinstance(node, ast.Map):
+                removed.setdefault(node.name, reason)
         return None
     if not found and not any(d.severity is Severity.ERROR for d in diagnostics.recorded[recorded:]):
         diagnostics.error(

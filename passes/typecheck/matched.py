@@ -31,8 +31,10 @@ class MatchedProbe:
 
 @dataclass(frozen=True, slots=True)
 class MatchedProgram:
-    """`functions` gives each `fn` the slots of its variables, as a probe's `bindings` do."""
+    """`functions` gives each `fn` the slots of its variables, as a probe's `bindings` do. `removed` says of the maps of
+    probes that were removed why these have no point."""
 
     program: ast.Program
     probes: tuple[MatchedProbe, ...]
     functions: Mapping[ast.Function, Mapping[ast.Variable, str]] = field(default_factory=dict)
+    removed: Mapping[str, str] = field(default_factory=dict)

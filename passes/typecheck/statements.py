@@ -170,7 +170,7 @@ def _entry_type(body: Body, node: ast.Map) -> Type | None:
     key, value = body.maps.keys.get(node.name), body.maps.values.get(node.name)
     if key is None or value is None:
         body.unknown = True
-        return body.error(f"Undefined map: {node.name}", node) if body.final else None
+        return body.error(f"Undefined map: {node.name}", node, body.maps.hints(node.name)) if body.final else None
     if isinstance(value, OwnedType) and value.aggregation:
         if value.integer is None:
             return body.error(f"Loop expression does not support type: {value}", node)

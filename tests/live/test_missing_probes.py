@@ -97,3 +97,18 @@ def test_a_filter_picks_tests() -> None:
     done = run("--test", "--probe-filter", "one", "-e", "test:one { return 0; } test:two { return 1; }")
     assert done.status == 0, done.stdout
     assert "two" not in done.stdout
+
+
+@pytest.mark.parametrize("use", ["print(@calls);", "for ($call : @calls) { }", "@copy = @calls[1];"])
+def test_a_map_whose_only_probe_is_left_out_is_explained(use: str) -> None:
+    lost = "tracepoint:no:such { @calls[pid] = 1; }"
+    text = f'config = {{ missing_probes = "ignore" }} {lost} interval:ms:10 {{ {use} exit(); }}'
+    done = run("-e", text)
+    column = text.rindex("@calls") + 1
+    end = column + len("@calls[1]" if "[1]" in use else "@calls")
+    assert done == Finished(
+        1,
+        "",
+        f"stdin:1:{column}-{end}: ERROR: Undefined map: @calls\n{text}\n{' ' * (column - 1)}{'~' * (end - column)}\n"
+        "HINT: a probe that uses @calls was removed (missing_probes): No matches for tracepoint no:such\n",
+    )
